@@ -126,6 +126,7 @@ struct Tables {
     bytes: Table<UserId>,
     groups: Table<UserId>,
     members: Table<UserId>,
+    asks: Table<UserId>,
     signals: Table<UserId>,
     /// Of all uploads of the node.
     chunks: Gcra,
@@ -145,6 +146,7 @@ impl Budgets {
             bytes: Table::new(limits::BUDGETS_KEPT),
             groups: Table::new(limits::BUDGETS_KEPT),
             members: Table::new(limits::BUDGETS_KEPT),
+            asks: Table::new(limits::BUDGETS_KEPT),
             signals: Table::new(limits::BUDGETS_KEPT),
             chunks: Gcra::default(),
         };
@@ -286,6 +288,12 @@ impl Budgets {
     pub fn group(&self, user: UserId) -> Result<(), Refusal> {
         let day = Rate::per_day(self.limits().groups_per_day);
         at_once(self.tables.lock().groups.take(user, self.now(), day, 1, 0), Limit::Quota)
+    }
+
+    /// Before a request to join a group.
+    pub fn ask(&self, user: UserId) -> Result<(), Refusal> {
+        let day = Rate::per_day(limits::JOIN_REQUESTS_PER_DAY);
+        at_once(self.tables.lock().asks.take(user, self.now(), day, 1, 0), Limit::Quota)
     }
 
     /// Before so many are added to a group.

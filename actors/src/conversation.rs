@@ -243,6 +243,8 @@ impl ConversationState {
                 | Effect::Invited { .. }
                 | Effect::ProfileChanged { .. }
                 | Effect::ContactChanged { .. }
+                | Effect::PersonalChanged { .. }
+                | Effect::FavouriteChanged { .. }
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::DuePlanned { .. }

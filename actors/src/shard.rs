@@ -206,6 +206,19 @@ impl ShardState {
                     let contact = Some(client::contact(other, *contact, blocked));
                     self.tell_own(user, ServerMessage::ContactChanged(wire::ContactPush { contact }));
                 }
+                Effect::FavouriteChanged { user, conversation, seq, removed, version } => {
+                    let (conversation, seq) = (conversation.to_string(), seq.0);
+                    let push = wire::FavouritePush { conversation, seq, removed, version };
+                    self.tell_own(user, ServerMessage::FavouriteChanged(push));
+                }
+                Effect::PersonalChanged { conversation, user, row, head, read } => {
+                    let personal = Some(client::personal(conversation, *row, head, read));
+                    let message = ServerMessage::PersonalChanged(wire::PersonalPush { personal });
+                    // The user's shard knows its nodes; this one knows those of the conversation.
+                    let nodes = self.interest.get(&conversation).into_iter().flatten().copied();
+                    let push = Push::Own { user, message: Box::new(message) };
+                    self.context.router.push_all(nodes, self.shard, &push);
+                }
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
                     let context = self.context.clone();

@@ -1,5 +1,6 @@
 //! Visibility of conversations, by applied state.
 
+use troupe_core::record::Personal;
 use troupe_core::{ConversationId, Rejection, Seq, UserId};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -14,6 +15,18 @@ pub fn visible_from(view: &View, conversation: ConversationId, user: UserId) -> 
         ConversationId::Direct { .. } => conversation.peer_of(user).map(|_| Seq(1)),
         ConversationId::Group(_) => view.member(conversation, user)?.map(|member| member.since),
     })
+}
+
+/// The first event that is shown to this user, which may have cleared the history before it, and
+/// the messages behind it that the user has deleted for itself.
+pub fn shown_from(
+    view: &View,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Option<(Seq, Vec<Seq>)>, EngineError> {
+    let Some(first) = visible_from(view, conversation, user)? else { return Ok(None) };
+    let Personal { cleared, deleted, .. } = view.get::<Personal>(&(conversation, user))?.unwrap_or_default();
+    Ok(Some((first.max(cleared.next()), deleted)))
 }
 
 /// Whether this user is in the conversation.

@@ -9,17 +9,23 @@ pub mod device_order;
 pub mod durable;
 pub mod edits;
 pub mod exactly_once;
+pub mod joins;
 pub mod keys;
 pub mod moderation;
 pub mod one_order;
+pub mod personal;
 pub mod phantom;
+pub mod pins;
+pub mod polls;
 pub mod reactions;
 pub mod real_time;
 pub mod recalls;
 pub mod replicas;
 pub mod scheduled;
+pub mod search;
 pub mod signals;
 pub mod unread;
+pub mod vanishing;
 
 use std::fmt;
 
@@ -76,10 +82,22 @@ pub enum Promise {
     Edits,
     /// The content of a recalled message is on no replica and in no page.
     Recalls,
+    /// A change of a user's own state is kept, and a stale device undoes none.
+    Personal,
+    /// A search finds what its user sees, and nothing else.
+    Search,
+    /// The content of a message that vanishes is there until its time, and nowhere after it.
+    Vanishing,
+    /// A user has one vote in a poll, and all counts are those of the log.
+    Polls,
+    /// No one comes into a group by approval that was not let in, and each request ends once.
+    Joins,
+    /// The pins of a conversation are those of its log, without those of recalled messages.
+    Pins,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 19] = [
+    pub const ALL: [Promise; 25] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -99,6 +117,12 @@ impl Promise {
         Promise::Attachments,
         Promise::Edits,
         Promise::Recalls,
+        Promise::Personal,
+        Promise::Search,
+        Promise::Joins,
+        Promise::Pins,
+        Promise::Vanishing,
+        Promise::Polls,
     ];
 
     /// The promise in words.
@@ -123,6 +147,12 @@ impl Promise {
             Promise::Attachments => "acknowledged files are on every replica, byte for byte",
             Promise::Edits => "only its sender edits a message, whose present state is the last edit",
             Promise::Recalls => "the content of a recalled message is on no replica and in no page",
+            Promise::Personal => "a user's own state is kept, and no stale device undoes a change",
+            Promise::Search => "a search finds each message that its user sees, and nothing else",
+            Promise::Joins => "users come into a group by approval when they are let in, and requests end once",
+            Promise::Pins => "pins are those of the log, and a recall takes the pin of its message away",
+            Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
+            Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
         }
     }
 }
@@ -148,7 +178,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 19] = [
+pub const ALL: [Checker; 25] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -161,6 +191,8 @@ pub const ALL: [Checker; 19] = [
     ("reactions", reactions::check),
     ("keys", keys::check),
     ("moderation", moderation::check),
+    ("joins", joins::check),
+    ("pins", pins::check),
     ("scheduled", scheduled::check),
     ("contacts", contacts::check),
     ("calls", calls::check),
@@ -168,6 +200,10 @@ pub const ALL: [Checker; 19] = [
     ("attachments", attachments::check),
     ("edits", edits::check),
     ("recalls", recalls::check),
+    ("personal", personal::check),
+    ("search", search::check),
+    ("vanishing", vanishing::check),
+    ("polls", polls::check),
 ];
 
 /// Runs every checker.

@@ -2,11 +2,19 @@
 //!
 //! Times are microseconds on one monotonic clock of the harness, so that "before" is well defined.
 
+mod finals;
+mod polls;
+mod steps;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use troupe_core::event::ContentHash;
 use troupe_core::{Body, Event, EventKind};
+
+pub use self::finals::{FinalContact, FinalGate, FinalLog, Kept};
+pub use self::polls::{PollStep, PollVotes};
+pub use self::steps::{CallStep, Rule};
 
 /// A device of the workload; one user may have several.
 pub type DeviceNumber = u32;
@@ -70,6 +78,19 @@ pub enum Record {
     },
     /// A device receives the seq of its edit or recall of a message.
     Changed { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, change: Change },
+    /// A device receives the seq of its vote in a poll, or of the end that it made of one.
+    Voted { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, step: PollStep },
+    /// A device receives the votes of the polls from `first` to `last`, as of the event `head`.
+    Polled {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        user: u64,
+        head: u64,
+        first: u64,
+        last: u64,
+        polls: Vec<PollVotes>,
+    },
     /// A device receives the events `first` to `last`, as of the event `head`, in a page that it
     /// requested at `asked`.
     Shown {
@@ -95,6 +116,8 @@ pub enum Record {
         /// An earlier request under the key was placed.
         duplicate: bool,
     },
+    /// A device is about to send a message that vanishes after this time.
+    Expires { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, after_ms: u64 },
     /// A device hands over a message that is to be sent at a time, before its first attempt.
     Schedule { at: u64, device: DeviceNumber, user: u64, conversation: Conversation, id: MessageId, deliver_at_ms: u64 },
     /// The device learns that the message is kept until its time, or has its place already.
@@ -103,6 +126,32 @@ pub enum Record {
     Cancel { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, done: bool },
     /// A device asks for an act on its user's relation to another user, or learns its outcome.
     Contact { at: u64, asked: u64, device: DeviceNumber, user: u64, other: u64, act: ContactAct, outcome: Outcome },
+    /// A device asks for a change of its user's own state, or learns its outcome. `asked` is the
+    /// time of its first attempt.
+    Personal {
+        at: u64,
+        asked: u64,
+        device: DeviceNumber,
+        user: u64,
+        conversation: Conversation,
+        personal: Personal,
+        outcome: Outcome,
+    },
+    /// A device receives its user's own state of a conversation, requested at `asked`.
+    PersonalState {
+        at: u64,
+        asked: u64,
+        device: DeviceNumber,
+        user: u64,
+        conversation: Conversation,
+        version: u64,
+        pin: u64,
+        cleared: u64,
+    },
+    /// A device receives all messages that its user has saved, requested at `asked`.
+    Saved { at: u64, asked: u64, device: DeviceNumber, user: u64, conversation: Conversation, seqs: Vec<u64> },
+    /// A device receives a page that its user requested at `asked`: the events with a content.
+    PersonalPage { at: u64, asked: u64, device: DeviceNumber, user: u64, conversation: Conversation, shown: Vec<u64> },
     /// A step of a call got a place: `accepts` is the call that the device took by it.
     Called { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, accepts: Option<u64> },
     /// A device learned that another one had taken the call.
@@ -122,6 +171,18 @@ pub enum Record {
     Upload { at: u64, device: DeviceNumber, conversation: Conversation, file: FileName, done: bool },
     /// A device asks for a file: the name of the bytes that it receives, or there is no such file.
     Download { at: u64, device: DeviceNumber, conversation: Conversation, file: FileName, received: Option<FileName> },
+    /// A device received the seqs that a search for the words of a message, or of an edit, found in
+    /// its conversation. `whole`: no part of the conversation is missing.
+    Searched {
+        at: u64,
+        asked: u64,
+        device: DeviceNumber,
+        user: u64,
+        conversation: Conversation,
+        id: MessageId,
+        found: Vec<u64>,
+        whole: bool,
+    },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
@@ -136,6 +197,20 @@ pub enum ContactAct {
     Unblock,
 }
 
+/// A change of a user's own state of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Personal {
+    /// By a device that has seen the pin `was` at that version. No two changes set the same.
+    Pin { seen: Option<u64>, was: u64, to: u64 },
+    /// The history up to a seq.
+    Clear { to: u64 },
+    /// One message, for the user alone.
+    Delete { seq: u64 },
+    /// A message is saved, or is no more.
+    Save { seq: u64, removed: bool },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -145,47 +220,6 @@ pub enum Outcome {
     Refused,
 }
 
-/// The relation of a user to another one on one replica after the drain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FinalContact {
-    pub user: u64,
-    pub other: u64,
-    pub version: u64,
-    pub wants: bool,
-    /// By the other one.
-    pub wanted: bool,
-    /// The user blocks the other one.
-    pub blocked: bool,
-    /// Other shards have not committed all of it.
-    pub owed: bool,
-}
-
-/// Whether a user takes messages of another one, on one replica after the drain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FinalGate {
-    pub user: u64,
-    pub other: u64,
-    pub version: u64,
-    pub closed: bool,
-}
-
-/// One conversation on one replica after the drain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FinalLog {
-    pub head: u64,
-    pub chain: String,
-    pub entries: Vec<Entry>,
-    /// The counts that the replica keeps; absent if it was not asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counts: Option<Vec<Count>>,
-    /// The bodies that the replica has; absent if it was not asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contents: Option<Contents>,
-    /// The seqs of the edits that the replica keeps, by message; absent if it was not asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edits: Option<BTreeMap<u64, Vec<u64>>>,
-}
-
 /// The digests of the bodies of messages and edits, by seq. An erased event has none.
 pub type Contents = BTreeMap<u64, String>;
 
@@ -193,8 +227,21 @@ pub type Contents = BTreeMap<u64, String>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
-    Edited { to: u64, digest: String },
-    Recalled { to: u64 },
+    Edited {
+        to: u64,
+        digest: String,
+    },
+    Recalled {
+        to: u64,
+    },
+    Pinned {
+        to: u64,
+        removed: bool,
+    },
+    /// Its time was over.
+    Vanished {
+        to: u64,
+    },
 }
 
 impl Change {
@@ -203,6 +250,8 @@ impl Change {
         match &event.kind {
             EventKind::Edited { to, body } => Some(Change::Edited { to: to.0, digest: digest(body) }),
             EventKind::Recalled { to } => Some(Change::Recalled { to: to.0 }),
+            EventKind::Pinned { to, removed } => Some(Change::Pinned { to: to.0, removed: *removed }),
+            EventKind::Vanished { to } => Some(Change::Vanished { to: to.0 }),
             _ => None,
         }
     }
@@ -218,9 +267,13 @@ pub struct State {
     pub digest: Option<String>,
 }
 
-/// Tells bodies apart, so that a history does not hold them.
+/// Tells bodies apart, so that a history does not hold them. When a body vanishes does not count:
+/// an edit takes that from its message.
 pub fn digest(body: &Body) -> String {
-    let hash = ContentHash::of(&EventKind::Message(body.clone()).content());
+    let mut body = body.clone();
+    body.context.iter_mut().for_each(|context| context.expires_in_ms = 0);
+    body.context.take_if(|context| **context == Default::default());
+    let hash = ContentHash::of(&EventKind::Message(body).content());
     hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -251,14 +304,6 @@ pub struct Count {
     pub mine: bool,
 }
 
-/// A row of a scheduled message that is in no log, on one replica after the drain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    pub id: MessageId,
-    /// The code of its refusal; empty: it waits or was cancelled.
-    pub refused: String,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub seq: u64,
@@ -271,53 +316,14 @@ pub struct Entry {
     pub reaction: Option<Reaction>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollStep>,
     /// A change of the rules of a group; absent in histories of real processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
     /// A step of a call; absent in histories of real processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallStep>,
-}
-
-/// A step of a call in a direct conversation. Its first step names it by its seq.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum CallStep {
-    Started,
-    Answered { call: u64 },
-    Ended { call: u64, caller: u64, outcome: String, lasted_ms: u64 },
-}
-
-/// The change of an event to the rules of a group: its members, and their right to speak.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Rule {
-    Created,
-    Added {
-        users: Vec<u64>,
-    },
-    Removed {
-        user: u64,
-    },
-    /// Whether the user is an admin or an owner from here on.
-    Role {
-        user: u64,
-        admin: bool,
-    },
-    /// Until zero: lifted.
-    Muted {
-        user: u64,
-        until: u64,
-    },
-    Banned {
-        user: u64,
-        lifted: bool,
-    },
-    Set {
-        slow_ms: Option<u64>,
-        muted_until: Option<u64>,
-    },
-    Disbanded,
 }
 
 /// The complete result of a run.

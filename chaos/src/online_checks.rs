@@ -57,6 +57,8 @@ impl OnlineChecks {
             | Record::Reacted { .. }
             | Record::Counted { .. }
             | Record::Changed { .. }
+            | Record::Voted { .. }
+            | Record::Polled { .. }
             | Record::Shown { .. }
             | Record::Keyed { .. }
             | Record::Called { .. }
@@ -64,9 +66,15 @@ impl OnlineChecks {
             | Record::Signalled { .. }
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
+            | Record::Expires { .. }
             | Record::Cancel { .. }
             | Record::Contact { .. }
+            | Record::Personal { .. }
+            | Record::PersonalState { .. }
+            | Record::PersonalPage { .. }
+            | Record::Saved { .. }
             | Record::Upload { .. }
+            | Record::Searched { .. }
             | Record::Download { .. } => {}
         }
     }

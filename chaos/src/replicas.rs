@@ -156,6 +156,7 @@ async fn contents(cluster: &LocalCluster, index: usize, conversation: &str) -> R
             log.counts = optional(&page["counts"]).context("counts")?;
             let edits: Option<Vec<EditsRow>> = optional(&page["edits"]).context("edits")?;
             log.contents = edits.is_some().then_some(bodies);
+            log.polls = optional(&page["polls"]).context("polls")?;
             log.edits = edits.map(|edits| edits.into_iter().map(|row| (row.seq, row.edits)).collect());
             return Ok(log);
         }
@@ -170,6 +171,7 @@ async fn contents(cluster: &LocalCluster, index: usize, conversation: &str) -> R
                 message: row["message"].as_bool().context("message")?,
                 reaction: optional(&row["reaction"]).context("reaction")?,
                 change: optional(&row["change"]).context("change")?,
+                poll: optional(&row["poll"]).context("poll")?,
                 rule: None,
                 call: None,
             });

@@ -20,8 +20,8 @@ use troupe_proto::frame::FrameCodec;
 pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
-    ClientFrame, ContactPush, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn,
-    Login, ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
+    ClientFrame, ContactPush, ConversationPush, CursorPush, EventPush, FavouritePush, GoAway, Hello, InvitationPush,
+    Kicked, LoggedIn, Login, PersonalPush, ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -54,6 +54,8 @@ pub enum Push {
     /// Dropped if the reader is slow.
     Signal(SignalPush),
     Contact(ContactPush),
+    Personal(PersonalPush),
+    Favourite(FavouritePush),
     Kicked(Kicked),
     GoAway(GoAway),
 }

@@ -6,13 +6,20 @@
 mod calls;
 mod changes;
 mod contacts;
+mod favourites;
 mod files;
 mod history;
+mod join_requests;
 mod links;
 mod moderation;
+mod personal;
+mod pins;
+mod polls;
 mod profile;
+mod readers;
 mod reports;
 mod scheduled;
+mod search;
 mod shown;
 mod signals;
 
@@ -30,12 +37,20 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
 pub use contacts::*;
+pub use favourites::*;
 pub use files::*;
 pub use history::*;
+pub use join_requests::*;
 pub use links::*;
 pub use moderation::*;
+pub use personal::Personal;
+pub(crate) use personal::pushed;
+pub use pins::*;
+pub use polls::*;
 pub use profile::*;
+pub use readers::*;
 pub use scheduled::*;
+pub use search::*;
 pub use shown::*;
 
 /// Delay between two attempts at the same node.

@@ -4,8 +4,10 @@
 mod account;
 mod contact;
 mod due;
+mod favourite;
 mod file;
 mod import;
+mod personal;
 mod profile;
 mod report;
 mod seen;
@@ -18,9 +20,11 @@ pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
+pub use favourite::ChangeFavourite;
 pub use file::{CancelUpload, CreateUpload, WriteChunk};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
+pub use personal::{ChangePersonal, DeleteForMe, PersonalChange};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
 pub use seen::{NoteSeen, ShowPresence};
@@ -43,6 +47,7 @@ pub enum Command {
     NoteSeen(NoteSeen),
     ShowPresence(ShowPresence),
     ChangeContact(Box<ChangeContact>),
+    ChangeFavourite(ChangeFavourite),
     /// The other user's shard relays its part of a contact.
     HearContact(Box<HearContact>),
     /// Other shards have committed these versions of contacts.
@@ -60,6 +65,8 @@ pub enum Command {
     Append(Append),
     CreateGroup(CreateGroup),
     AdvanceCursors(AdvanceCursors),
+    ChangePersonal(Box<ChangePersonal>),
+    DeleteForMe(DeleteForMe),
     /// The shard of a user relays whether it takes messages.
     SetGate(SetGate),
     /// The other shards have committed these rows.
@@ -100,7 +107,8 @@ boxed!(
     FileReport,
     CloseReport,
     CreateUpload,
-    WriteChunk
+    WriteChunk,
+    ChangePersonal
 );
 
 impl Command {
@@ -120,6 +128,7 @@ impl Command {
             Command::ChangeContact(c) => c.user.slot(),
             Command::HearContact(c) => c.user.slot(),
             Command::SettleContacts(c) => c.slot,
+            Command::ChangeFavourite(c) => c.user.slot(),
             Command::SetGate(c) => c.conversation.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
@@ -127,6 +136,8 @@ impl Command {
             Command::Append(c) => c.conversation.slot(),
             Command::CreateGroup(c) => c.slot(),
             Command::AdvanceCursors(c) => c.conversation.slot(),
+            Command::ChangePersonal(c) => c.conversation.slot(),
+            Command::DeleteForMe(c) => c.conversation.slot(),
             Command::SettleOutbox(c) => c.slot,
             Command::Import(c) => c.slot(),
             Command::Schedule(c) => c.conversation.slot(),
@@ -156,6 +167,9 @@ impl Command {
             }
             Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
+            // A user has one row per conversation, which is bounded.
+            Command::ChangePersonal(_) | Command::DeleteForMe(_) => false,
+            Command::ChangeFavourite(c) => !c.removed,
             // A user has one profile, and the number of reports is bounded.
             Command::ChangeProfile(_) | Command::FileReport(_) | Command::CloseReport(_) => false,
             Command::NoteSeen(_) | Command::ShowPresence(_) => false,

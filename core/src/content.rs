@@ -13,14 +13,20 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use context::Context;
-pub use kinds::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice};
+pub use kinds::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice};
 
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
 use crate::id::{Seq, UserId};
 
-pub(crate) const REFUSALS: &[Refused] =
-    &[check::BAD_CONTENT, check::BAD_ATTACHMENT, check::BAD_LOCATION, context::BAD_MENTIONS];
+pub(crate) const REFUSALS: &[Refused] = &[
+    check::BAD_CONTENT,
+    check::BAD_ATTACHMENT,
+    check::BAD_LOCATION,
+    check::BAD_POLL,
+    context::BAD_MENTIONS,
+    context::BAD_EXPIRY,
+];
 
 /// Declares [`Content`] with the number, the name and the message of each kind.
 macro_rules! contents {
@@ -88,7 +94,7 @@ macro_rules! contents {
             }
 
             /// The content in words, not yet safe to show.
-            fn words(&self) -> String {
+            pub(crate) fn words(&self) -> String {
                 match self {
                     $( Content::$kind(content) => content.words(), )*
                 }
@@ -108,6 +114,7 @@ contents! {
     9 LOCATION "location" = Location;
     10 CUSTOM "custom" = Custom;
     11 NOTICE "notice" = Notice;
+    12 POLL "poll" = Poll;
 }
 
 impl Content {
@@ -158,6 +165,12 @@ impl Body {
 
     pub fn mentioning_everyone(mut self) -> Body {
         self.context.get_or_insert_default().mentions_everyone = true;
+        self
+    }
+
+    /// The body of a message that vanishes so many milliseconds after it is sent.
+    pub fn expiring_in_ms(mut self, after: u64) -> Body {
+        self.context.get_or_insert_default().expires_in_ms = after;
         self
     }
 

@@ -4,7 +4,7 @@
 
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
-use crate::record::{Contact, Profile};
+use crate::record::{Contact, Personal, Profile};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -20,6 +20,10 @@ pub enum Effect {
     ProfileChanged { user: UserId, profile: Box<Profile> },
     /// The user's relation to another one changed: notify the user's connections.
     ContactChanged { user: UserId, other: UserId, contact: Box<Contact>, blocked: bool },
+    /// The user's own state of a conversation changed: notify the user's connections.
+    PersonalChanged { conversation: ConversationId, user: UserId, row: Box<Personal>, head: Seq, read: Seq },
+    /// The user has saved a message, or saves it no more: notify the user's connections.
+    FavouriteChanged { user: UserId, conversation: ConversationId, seq: Seq, removed: bool, version: u64 },
     /// A session ended: close its connection with this reason.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: notify the conversation's subscribed nodes. `read_moved`: not only

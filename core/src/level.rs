@@ -11,7 +11,9 @@
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
 //! reactions, edits, recalls, imports, moderation of groups, work that has a time, profiles,
-//! contacts, blocks and reports.
+//! contacts, blocks, reports, and what users set for a conversation.
+//! reactions, edits, recalls, imports, moderation of groups, work that has a time, messages that
+//! vanish, profiles, contacts, blocks and reports.
 
 use std::fmt;
 
@@ -119,7 +121,10 @@ impl Command {
             | Command::CloseReport(_)
             | Command::CreateUpload(_)
             | Command::WriteChunk(_)
-            | Command::CancelUpload(_) => Level::SECOND,
+            | Command::CancelUpload(_)
+            | Command::ChangePersonal(_)
+            | Command::DeleteForMe(_)
+            | Command::ChangeFavourite(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

@@ -2,6 +2,12 @@
 //!
 //! Invariant: bounded. A bound that concerns one file only stands in that file.
 
+mod groups;
+mod messages;
+
+pub use groups::*;
+pub use messages::*;
+
 /// Bytes of one message's body. Above it: `Rejected(too_large)`.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of one client frame after the length prefix: a body and room for its envelope. Above it
@@ -30,7 +36,7 @@ pub const PASSWORD_HASH_BYTES: usize = 512;
 pub const DEVICE_ID_BYTES: usize = 64;
 pub const GROUP_NAME_CHARS: usize = 64;
 /// Members of one group. Above it: `Rejected(group_full)`.
-pub const GROUP_MEMBERS: usize = 10_000;
+pub const GROUP_MEMBERS: usize = 100_000;
 /// Users named in one add-members request.
 pub const MEMBERS_PER_REQUEST: usize = 200;
 /// Bytes of the emoji of a reaction; the longest sequence of Unicode has 35. Above it:
@@ -64,24 +70,6 @@ pub const LABEL_BYTES: usize = 256;
 pub const PIXELS: u32 = 100_000;
 /// Milliseconds of a recording: a day. Above it: `Rejected(bad_content)`.
 pub const DURATION_MS: u64 = 24 * 3_600 * 1_000;
-/// Bytes of the notice of a group. Above it: `Rejected(bad_request)`; of a body that is a notice:
-/// `Rejected(bad_content)`.
-pub const NOTICE_BYTES: usize = 4 * 1024;
-/// Bytes of the reference to an avatar of a group or a user. Above it: `Rejected(bad_request)`.
-pub const AVATAR_BYTES: usize = 256;
-/// Seconds between two messages in slow mode. Above it: `Rejected(bad_request)`.
-pub const SLOW_SECONDS: u64 = 86_400;
-/// Muted users of one group. At the limit mutes that are over make room; above it:
-/// `Rejected(too_many_mutes)`.
-pub const GROUP_MUTES: usize = 1_000;
-/// Banned users of one group. Above it: `Rejected(too_many_bans)`.
-pub const GROUP_BANS: usize = 10_000;
-/// Members of a disbanded group that one commit removes. The next commit goes on.
-pub const DISMISSED_AT_ONCE: usize = 256;
-/// Users that one invite link of a group may let in. Above it: `Rejected(bad_request)`.
-pub const LINK_USES: u32 = 10_000;
-/// Invite links of one group. Above it: `Rejected(too_many_links)`.
-pub const GROUP_LINKS: usize = 100;
 /// Messages of one user that wait for their time in one conversation. Above it:
 /// `Rejected(too_many_scheduled)`.
 pub const SCHEDULED_OF_USER: usize = 100;
@@ -103,6 +91,11 @@ pub const PAGE_SCHEDULED: usize = 100;
 pub const DUE_AT_ONCE: usize = 16;
 /// Bans in one page of a group's bans.
 pub const PAGE_BANS: usize = 500;
+/// Requests of one user to join groups in a day, counted by each node. Above it:
+/// `Overloaded(quota_exceeded)`.
+pub const JOIN_REQUESTS_PER_DAY: u64 = 100;
+/// Requests to join in one page of those of a group.
+pub const PAGE_JOIN_REQUESTS: usize = 100;
 /// Bytes of a chunk of a file, and of one write of an upload. Above it: `Rejected(bad_request)`.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// Uploads of one user in one conversation without their last byte. Above it:
@@ -136,6 +129,21 @@ pub const DISPLAY_NAME_CHARS: usize = 64;
 pub const ABOUT_BYTES: usize = 1_024;
 /// Bytes of a user's language tag. Above it: `Rejected(bad_request)`.
 pub const LANGUAGE_BYTES: usize = 35;
+/// Bytes of a draft that a user keeps for a conversation. Above it: `Rejected(bad_request)`.
+pub const DRAFT_BYTES: usize = 4 * 1024;
+/// Messages that a user deletes for itself in one request. Above it: `Rejected(too_many)`.
+pub const DELETED_AT_ONCE: usize = 100;
+/// Messages of one conversation that a user has deleted for itself behind its cleared history.
+/// Above it: `Rejected(too_many_deleted)`; clearing the history makes room.
+pub const DELETED_FOR_ME: usize = 500;
+/// Messages that a user has saved. Above it: `Rejected(too_many_favourites)`.
+pub const FAVOURITES: usize = 5_000;
+/// Saved messages in one page. Each is read in its conversation.
+pub const PAGE_FAVOURITES: usize = 50;
+/// The last place of a pinned conversation. Above it: `Rejected(bad_request)`.
+pub const PIN_PLACE: u64 = 1_000_000;
+/// Unread mentions that a list of conversations counts. Above it: this number.
+pub const MENTIONS_COUNTED: usize = 100;
 /// Contacts of one user, with those that it has asked. Above it: `Rejected(too_many_contacts)`.
 pub const CONTACTS: usize = 10_000;
 /// Requests of one user without an answer. Above it: `Rejected(too_many_requests)`.
@@ -273,6 +281,24 @@ pub const FAILED_LOGINS: (u64, u64) = (5, 6);
 pub const READS_WAITING: usize = 8_192;
 /// Waiting reads of applied state of one user on a node. Above it: `Overloaded`.
 pub const READS_WAITING_OF_USER: usize = 128;
+/// Words of a search. Above it: `Rejected(too_many_words)`.
+pub const SEARCH_WORDS: usize = 16;
+/// Characters of the query of a search. Above it: `Rejected(bad_request)`.
+pub const SEARCH_CHARS: usize = 256;
+/// Places in the snippet of a found message. Further ones are left out.
+pub const SEARCH_PLACES: usize = 16;
+/// Messages in one page of a search. A larger request is cut to it.
+pub const PAGE_FOUND: usize = 100;
+/// Rows that one page of a search reads, in all shards together. At the limit the page ends, and
+/// the next one goes on there.
+pub const SEARCH_ROWS: usize = 4_000;
+/// Rows that a shard may read for one page at least, however many others are asked.
+pub const SEARCH_ROWS_OF_SHARD: usize = 250;
+/// Conversations that one page of a search looks into. A user with more searches these first, in
+/// the order of the list, and the others on further pages.
+pub const SEARCH_CONVERSATIONS: usize = 500;
+/// Blocks of events that wait for the index of a shard. Above it all conversations are compared.
+pub const SEARCH_BLOCKS_WAITING: usize = 4_096;
 /// Shards asked at once by one search.
 pub const SEARCHED_AT_ONCE: usize = 8;
 
@@ -350,10 +376,13 @@ pub const TRACE_HOPS: usize = 256 * 1024;
 /// a flag.
 const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI_BYTES + 14);
 
+/// The polls of a page of history: each option has a count and may be the reader's.
+const PAGE_POLLS_BYTES: usize = PAGE_POLLS * (POLL_OPTIONS * 7 + 32);
+
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(FRAME_BYTES > CHUNK_BYTES + 1024);
 const _: () = assert!(SERVER_FRAME_BYTES > FILE_PART_CHUNKS * CHUNK_BYTES + 1024);
-const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES);
+const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES + PAGE_POLLS_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
 const _: () = assert!(BATCH_BYTES > FRAME_BYTES);
 // A batch has a version and a time besides its commands.

@@ -14,8 +14,9 @@
 //! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
 //! group begins; [`import`] events that were decided elsewhere; [`mod@file`] uploads and files;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
-//! a time; [`report`] the queue for administrators.
-//! [`seen`] keeps when a user was last online.
+//! a time; [`report`] the queue for administrators; [`personal`] the properties
+//! that a user sets for a conversation, [`favourite`] the messages that it saves. [`seen`] keeps
+//! when a user was last online.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -24,12 +25,14 @@ pub mod contact;
 mod conversation;
 mod cursor;
 mod due;
+pub mod favourite;
 pub mod file;
 mod group;
 pub mod import;
 pub mod inbox;
 mod invite;
 mod outbox;
+pub mod personal;
 mod profile;
 pub mod report;
 mod seen;
@@ -94,6 +97,9 @@ impl Machine {
             Command::Append(c) => step.append(c),
             Command::CreateGroup(c) => step.create_group(c),
             Command::AdvanceCursors(c) => step.advance_cursors(c),
+            Command::ChangePersonal(c) => step.change_personal(c),
+            Command::DeleteForMe(c) => step.delete_for_me(c),
+            Command::ChangeFavourite(c) => step.change_favourite(c),
             Command::SettleOutbox(c) => step.settle_outbox(c),
             Command::Import(c) => step.import(c),
             Command::Schedule(c) => step.schedule(c),
@@ -129,6 +135,9 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::FileReport(c) => report::check_report(c),
         Command::CreateUpload(c) => file::check_create(c),
         Command::WriteChunk(c) => file::check_chunk(c),
+        Command::ChangePersonal(c) => personal::check_personal(c),
+        Command::DeleteForMe(c) => personal::check_delete(c),
+        Command::ChangeFavourite(c) => favourite::check_favourite(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)

@@ -179,10 +179,32 @@ pub enum Bug {
     RecallKeepsContent,
     /// Show the presence of a user that hides it.
     PresenceShown,
+    /// Take a change of a conversation's state from a device that has not seen the last one.
+    StaleChangeWins,
+    /// Show a user the history that it has cleared.
+    ClearedHistoryShown,
+    /// Answer that messages are deleted for a user, and keep showing them.
+    DeletedShown,
+    /// Answer that a message is saved, and forget it.
+    FavouriteLost,
+    /// Find messages that the user may not see.
+    SearchShowsHidden,
+    /// Leave the last message of each block out of the search index.
+    SearchForgets,
+    /// Let a user in that has only asked to join.
+    AskLetsIn,
+    /// Keep the pin of a recalled message.
+    PinOutlivesRecall,
+    /// Count members as readers of messages from before they came.
+    NewcomersHaveRead,
+    /// Say that a message has vanished, and keep its content.
+    VanishingKept,
+    /// Count the vote of a user a second time.
+    VoteTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 64] = [
+    pub const ALL: [Bug; 75] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -247,6 +269,17 @@ impl Bug {
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
         Bug::PresenceShown,
+        Bug::StaleChangeWins,
+        Bug::ClearedHistoryShown,
+        Bug::DeletedShown,
+        Bug::FavouriteLost,
+        Bug::SearchShowsHidden,
+        Bug::SearchForgets,
+        Bug::AskLetsIn,
+        Bug::PinOutlivesRecall,
+        Bug::NewcomersHaveRead,
+        Bug::VanishingKept,
+        Bug::VoteTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -316,6 +349,17 @@ impl Bug {
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
             Bug::PresenceShown => "presence-shown",
+            Bug::StaleChangeWins => "stale-change-wins",
+            Bug::ClearedHistoryShown => "cleared-history-shown",
+            Bug::DeletedShown => "deleted-shown",
+            Bug::FavouriteLost => "favourite-lost",
+            Bug::SearchShowsHidden => "search-shows-hidden",
+            Bug::SearchForgets => "search-forgets",
+            Bug::AskLetsIn => "ask-lets-in",
+            Bug::PinOutlivesRecall => "pin-outlives-recall",
+            Bug::NewcomersHaveRead => "newcomers-have-read",
+            Bug::VanishingKept => "vanishing-kept",
+            Bug::VoteTwice => "vote-twice",
         }
     }
 

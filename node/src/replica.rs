@@ -3,9 +3,10 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use troupe_core::content::{Content, Poll};
 use troupe_core::event::ContentHash;
-use troupe_core::feature::{Count, Edits, Reactions};
-use troupe_core::{Body, ConversationId, EventKind, SLOTS, Seq};
+use troupe_core::feature::{Count, Edits, Reactions, Tally};
+use troupe_core::{Body, ConversationId, Event, EventKind, SLOTS, Seq};
 use troupe_raft::Cluster;
 use troupe_store::rows::View;
 
@@ -46,8 +47,10 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
                         json!({ "kind": "edited", "to": to.0, "digest": digest(body) })
                     }
                     EventKind::Recalled { to } => json!({ "kind": "recalled", "to": to.0 }),
+                    EventKind::Vanished { to } => json!({ "kind": "vanished", "to": to.0 }),
                     _ => Value::Null,
                 },
+                "poll": poll(event),
                 "content": match &event.kind {
                     EventKind::Message(body) | EventKind::Edited { body, .. } => digest(body).into(),
                     _ => Value::Null,
@@ -60,6 +63,11 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
         .into_iter()
         .map(|((_, seq), of)| json!({ "seq": seq.0, "edits": of.seqs }))
         .collect();
+    let polls: Vec<Value> = view
+        .page::<Tally>(&conversation, None, COUNTS)?
+        .into_iter()
+        .map(|((_, seq), of)| json!({ "seq": seq.0, "counts": of.counts, "voters": of.voters, "closed": of.closed }))
+        .collect();
     let counts: Vec<Value> = view
         .page::<Reactions>(&conversation, None, COUNTS)?
         .into_iter()
@@ -68,7 +76,29 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
             of.counts.into_iter().map(count)
         })
         .collect();
-    Ok(json!({ "conversation": conversation.to_string(), "events": events, "counts": counts, "edits": edits }))
+    let conversation = conversation.to_string();
+    Ok(json!({
+        "conversation": conversation, "events": events, "counts": counts, "edits": edits, "polls": polls
+    }))
+}
+
+/// A poll, or a step in one, as checkers read it.
+fn poll(event: &Event) -> Value {
+    match &event.kind {
+        EventKind::Message(body) => match body.typed() {
+            Some(Content::Poll(Poll { options, multiple, anonymous, .. })) => {
+                json!({ "kind": "asked", "options": options.len(), "multiple": multiple, "anonymous": anonymous })
+            }
+            _ => Value::Null,
+        },
+        EventKind::Voted { to, options, removed } => {
+            json!({ "kind": "voted", "to": to.0, "options": options, "removed": removed })
+        }
+        EventKind::PollClosed { to, voters, counts } => {
+            json!({ "kind": "closed", "to": to.0, "voters": voters, "counts": counts })
+        }
+        _ => Value::Null,
+    }
 }
 
 /// As checkers compute it of the bodies that clients see.

@@ -12,6 +12,7 @@ mod call;
 mod contact;
 mod end;
 mod failure;
+mod personal;
 mod profile;
 mod push;
 mod request;
@@ -23,11 +24,12 @@ pub use call::call;
 pub use contact::{change_contact, contact, contact_change};
 pub use end::EndReason;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};
+pub use personal::{change_personal, personal};
 pub use profile::change_profile;
 pub use push::{event_frame, event_of_frame, push_frame, push_of_frame};
 pub use request::{
-    change, change_group, client_message_id, conversation, create_group, device, edit_message, file_hash,
-    optional_client_message_id, recall_message, schedule, send, user,
+    change, change_group, client_message_id, close_poll, conversation, create_group, device, edit_message, file_hash,
+    optional_client_message_id, recall_message, schedule, send, user, vote,
 };
 pub use token::SessionToken;
 

@@ -18,6 +18,7 @@ mod file;
 mod import;
 mod parts;
 mod people;
+mod personal;
 mod report;
 mod seen;
 

@@ -14,9 +14,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use troupe_core::{Command, Epoch, Level, NodeId, ShardId};
+use troupe_core::{Command, Epoch, Level, NodeId, ShardId, Timestamp};
 use troupe_runtime::Platform;
 use troupe_store::engine::Engine;
+use troupe_store::rows::search::BlockSize;
 
 use crate::api::{Outcome, ProposeError, ReadError, Routing};
 use crate::control::host::Proposers;
@@ -61,6 +62,7 @@ struct Inner {
     level: LevelHere,
     auto_finalize: Duration,
     health: Health,
+    search_block: Option<BlockSize>,
     tasks: Mutex<JoinSet<()>>,
     balancer: Mutex<JoinSet<()>>,
 }
@@ -118,6 +120,11 @@ impl Cluster {
     /// The engine, for reads of applied state through `troupe_store::rows`.
     pub fn engine(&self) -> Arc<dyn Engine> {
         self.0.engine.clone()
+    }
+
+    /// The blocks of this node's search index; `None`: it has none.
+    pub fn search_block(&self) -> Option<BlockSize> {
+        self.0.search_block
     }
 
     pub async fn status(&self) -> ClusterStatus {
@@ -180,6 +187,11 @@ impl Cluster {
     }
 
     /// The feature level in force, as this node has applied it.
+    /// The time that an entry would get that this node proposes now.
+    pub fn time(&self) -> Timestamp {
+        self.0.links.clocks().stamp(self.0.platform.clock.now())
+    }
+
     pub fn level(&self) -> Level {
         self.0.level.level()
     }

@@ -7,4 +7,5 @@ pub mod hops;
 pub mod length;
 pub mod log_store;
 pub mod restore_part;
+pub mod search_index;
 pub mod state_machine;

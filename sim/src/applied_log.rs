@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{CallStep, Change, Conversation, Count, Entry, FinalLog, Reaction, Rule, content};
+use troupe_chaos::history::{
+    CallStep, Change, Conversation, Count, Entry, FinalLog, PollStep, PollVotes, Reaction, Rule, content,
+};
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{self, Edits, Reactions};
+use troupe_core::feature::{self, Edits, Pins, Reactions, Settings, Tally};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
@@ -28,20 +30,22 @@ struct Log {
 }
 
 impl Log {
-    /// As disks hold them at the end: a recall erases the edits of its message, which were there
-    /// when this log read them.
+    /// As disks hold them at the end: the edits of a message that was recalled or has vanished are
+    /// erased, and were there when this log read them.
     fn entries(&self) -> Vec<Entry> {
-        let recalled: BTreeSet<Seq> = self
+        let gone: BTreeSet<Seq> = self
             .events
             .iter()
             .filter_map(|event| match event.kind {
-                EventKind::Recalled { to } => Some(to),
+                EventKind::Recalled { to } | EventKind::Vanished { to } => Some(to),
                 _ => None,
             })
             .collect();
-        let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if recalled.contains(to));
+        let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if gone.contains(to));
+        let is_gone = |event: &Event| gone.contains(&event.seq);
         let held = |event: &Event| match is_erased(event) {
             true => Entry { change: None, ..entry(event) },
+            false if is_gone(event) => Entry { poll: None, ..entry(event) },
             false => entry(event),
         };
         self.events.iter().map(held).collect()
@@ -133,10 +137,15 @@ impl AppliedLog {
         log.flat_map(|log| log.events.iter().zip(log.seen.iter().copied()))
     }
 
-    /// The sender of each event.
+    /// The sender of each event but requests to join, which outsiders make and take back.
     pub fn senders(&self, conversation: ConversationId) -> impl Iterator<Item = (u64, UserId)> {
         let events = self.logs.get(&conversation).into_iter().flat_map(|log| &log.events);
-        events.map(|event| (event.seq.0, event.sender))
+        let is_inside = |event: &&Event| match &event.kind {
+            EventKind::JoinAsked => false,
+            EventKind::JoinClosed { user } => *user != event.sender,
+            _ => true,
+        };
+        events.filter(is_inside).map(|event| (event.seq.0, event.sender))
     }
 
     /// The membership intervals of each user.
@@ -170,6 +179,7 @@ fn entry(event: &Event) -> Entry {
         message: event.kind.number() == EventKind::MESSAGE,
         reaction: reaction(event),
         change: Change::of(event),
+        poll: PollStep::of(event),
         rule: rule(event),
         call: call(event),
     }
@@ -185,10 +195,14 @@ fn rule(event: &Event) -> Option<Rule> {
         EventKind::Banned { user, lifted } => Rule::Banned { user: user.0, lifted: *lifted },
         EventKind::SettingsChanged(settings) => {
             let slow_ms = settings.slow_seconds.map(|slow| slow * 1_000);
-            Rule::Set { slow_ms, muted_until: settings.muted_until }
+            let approval = (settings.join != 0).then_some(settings.join == Settings::APPROVAL);
+            Rule::Set { slow_ms, muted_until: settings.muted_until, approval }
         }
         EventKind::Transferred { to } => Rule::Role { user: to.0, admin: true },
         EventKind::Disbanded => Rule::Disbanded,
+        EventKind::LinkMade { .. } => Rule::Linked,
+        EventKind::JoinAsked => Rule::Asked,
+        EventKind::JoinClosed { user } => Rule::Closed { user: user.0 },
         _ => return None,
     })
 }
@@ -230,6 +244,23 @@ fn edits(view: &View, conversation: ConversationId) -> BTreeMap<u64, Vec<u64>> {
     rows.into_iter().map(|((_, seq), edits)| (seq.0, edits.seqs)).collect()
 }
 
+fn pins(view: &View, conversation: ConversationId) -> Vec<u64> {
+    let row = view.get::<Pins>(&conversation).expect("a memory engine is readable").unwrap_or_default();
+    row.pins.into_iter().map(|pin| pin.seq).collect()
+}
+
+fn polls(view: &View, conversation: ConversationId) -> Vec<PollVotes> {
+    let rows = view.page::<Tally>(&conversation, None, EVERYTHING).expect("a memory engine is readable");
+    let of = |((_, seq), of): ((ConversationId, Seq), Tally)| PollVotes {
+        seq: seq.0,
+        counts: of.counts,
+        voters: of.voters,
+        mine: Vec::new(),
+        closed: of.closed,
+    };
+    rows.into_iter().map(of).collect()
+}
+
 /// Every conversation on a disk, in full.
 pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
     let rows = view.conversations(0..SLOTS, None, EVERYTHING).expect("a memory engine is readable");
@@ -242,6 +273,8 @@ pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
             counts: Some(counts(view, id)),
             contents: Some(events.iter().filter_map(content).collect()),
             edits: Some(edits(view, id)),
+            pins: Some(pins(view, id)),
+            polls: Some(polls(view, id)),
         };
         (id.to_string(), log)
     });

@@ -1,10 +1,11 @@
-//! Observations of all participants, in one order and on one clock: the records for the checkers,
-//! and the trace.
+//! Observations of all participants: the records for the checkers, and the trace.
 //!
 //! Machines have their own clocks. This clock is the simulation's and stands still within a step.
 
 mod changes;
 mod files;
+mod personal;
+mod searches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -54,6 +55,8 @@ pub struct Seen {
     pub newest_ms: u64,
     /// Conversations with scheduled messages.
     pub scheduled: BTreeSet<ConversationId>,
+    /// Conversations with messages that vanish.
+    pub vanishing: BTreeSet<ConversationId>,
     /// Conversations with uploads.
     pub files: BTreeSet<ConversationId>,
     /// Users that were let in by each invite link for one user.

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 59] = [
+const KNOWN: [(Bug, u64); 70] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 2),
     (Bug::ForgetDedupOnRestart, 0),
@@ -75,6 +75,17 @@ const KNOWN: [(Bug, u64); 59] = [
     (Bug::EditByAnother, 28),
     (Bug::RecallKeepsContent, 28),
     (Bug::PresenceShown, 3),
+    (Bug::StaleChangeWins, 8),
+    (Bug::ClearedHistoryShown, 8),
+    (Bug::DeletedShown, 8),
+    (Bug::FavouriteLost, 8),
+    (Bug::SearchShowsHidden, 8),
+    (Bug::SearchForgets, 8),
+    (Bug::AskLetsIn, 15),
+    (Bug::PinOutlivesRecall, 15),
+    (Bug::NewcomersHaveRead, 15),
+    (Bug::VanishingKept, 14),
+    (Bug::VoteTwice, 8),
 ];
 
 pub struct Detection {

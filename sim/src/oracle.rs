@@ -12,6 +12,7 @@ mod contacts;
 mod files;
 mod invitations;
 mod scheduled;
+mod vanishing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,6 +160,7 @@ pub fn waits(
     evidence.look(|seen| {
         waits.extend(invitations::waits(seen, machines, &intervals));
         waits.extend(scheduled::waits(seen, machines));
+        waits.extend(vanishing::waits(seen, machines));
         waits.extend(contacts::waits(machines));
         for (device, ids) in seen.unanswered.iter().filter(|(_, ids)| !ids.is_empty()) {
             waits.push(format!("device {device} has no outcome of {} messages: {:?}", ids.len(), ids.first()));

@@ -62,14 +62,24 @@ pub struct Society {
     pub moderation: bool,
     /// A device of the first user schedules messages, and cancels some.
     pub scheduling: bool,
+    /// A device of the first user sends messages that vanish, and edits some.
+    pub vanishing: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
     /// Users that ask each other for contacts and block each other.
     pub acquaintances: usize,
+    /// The first user has a group by approval, and the second asks to join it, again and again.
+    pub joins: bool,
     /// The first user calls the second, which has two more devices. They type in groups, too.
     pub calls: bool,
+    /// Users with two devices that change their own state of `everyone`.
+    pub keepers: usize,
+    /// A device of the second user searches, and nodes have small blocks of a search index.
+    pub searches: bool,
+    /// A device of each of the first two users asks and votes in polls.
+    pub polls: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -153,6 +163,8 @@ const CALLS: (u64, u64) = (7, 3);
 
 /// The same for scheduled messages.
 const SCHEDULING: (u64, u64) = (13, 9);
+/// The same for messages that vanish.
+const VANISHING: (u64, u64) = (23, 14);
 /// The same for contacts.
 const CONTACTS: (u64, u64) = (10, 3);
 
@@ -161,6 +173,17 @@ const FILES: (u64, u64) = (17, 10);
 
 /// The same for edits and recalls.
 const CHANGES: (u64, u64) = (15, 13);
+
+/// The same for users' own states of conversations.
+const KEEPING: (u64, u64) = (19, 8);
+/// The same for searches.
+const SEARCHES: (u64, u64) = (21, 8);
+/// Events of a block of the search index.
+const SEARCH_BLOCK: u64 = 8;
+/// The same for requests to join.
+const JOINS: (u64, u64) = (23, 15);
+/// The same for polls.
+const POLLS: (u64, u64) = (21, 9);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -190,6 +213,7 @@ impl Plan {
                 between_cuts: if short_logs { rng.range(20, 120) } else { 10_000 },
                 kept: if short_logs { rng.range(0, 30) } else { 2_000 },
                 bytes: log_bytes(&later),
+                search_block: 0,
             },
             skew_ms: (0..nodes).map(skew).collect(),
             fsync_ms: pick(&[0, 2, 5, 15]),
@@ -207,6 +231,7 @@ impl Plan {
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
         plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
+        plan.society.vanishing = seed % VANISHING.0 == VANISHING.1;
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {
@@ -216,8 +241,17 @@ impl Plan {
         if seed % CONTACTS.0 == CONTACTS.1 {
             plan.society.acquaintances = 3;
         }
+        plan.society.joins = seed % JOINS.0 == JOINS.1 && plan.people.busy > 1;
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
         plan.society.changes = seed % CHANGES.0 == CHANGES.1;
+        plan.society.keepers = usize::from(seed % KEEPING.0 == KEEPING.1);
+        plan.society.searches = seed % SEARCHES.0 == SEARCHES.1;
+        if plan.society.searches {
+            plan.society.changes = true;
+            plan.people.churn = plan.people.churn.max(1);
+            plan.log.search_block = SEARCH_BLOCK;
+        }
+        plan.society.polls = seed % POLLS.0 == POLLS.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

@@ -8,6 +8,7 @@
 mod digest;
 mod overlay;
 mod restore;
+pub mod search;
 mod transaction;
 mod view;
 

@@ -240,6 +240,10 @@ impl Members {
             | Content::Banned { .. }
             | Content::LinkMade { .. }
             | Content::LinkRevoked { .. }
+            | Content::Pinned { .. }
+            | Content::Unpinned { .. }
+            | Content::JoinAsked {}
+            | Content::JoinClosed { .. }
             | Content::Call(_)
             | Content::BanLifted { .. }
             | Content::Text(_)
@@ -250,6 +254,8 @@ impl Members {
             | Content::TookBack { .. }
             | Content::Edited { .. }
             | Content::Recalled { .. }
+            | Content::Vanished { .. }
+            | Content::Poll { .. }
             | Content::Erased { .. }
             | Content::Unknown { .. } => {}
         }

@@ -14,10 +14,13 @@ use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, U
 
 use crate::hex;
 pub use crate::line::call::Call;
+pub use crate::line::parts::{End, Member, Position};
 pub use crate::line::role::RoleWord;
 
 mod call;
+mod parts;
 mod role;
+mod size;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,6 +106,8 @@ pub enum Content {
         mentions: Vec<String>,
         #[serde(default, skip_serializing_if = "is_false")]
         mentions_everyone: bool,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        expires_in_ms: u64,
     },
     Created {
         name: String,
@@ -135,6 +140,15 @@ pub enum Content {
     },
     Recalled {
         to: u64,
+    },
+    /// The time of a message is over.
+    Vanished {
+        to: u64,
+    },
+    /// `Voted` or `PollClosed` of `client.proto`, which name no user.
+    Poll {
+        kind: u32,
+        base64: String,
     },
     /// A message, or an edit of one, whose content was erased. The hash of the content, in hex.
     Erased {
@@ -170,6 +184,16 @@ pub enum Content {
     LinkRevoked {
         link: u64,
     },
+    Pinned {
+        to: u64,
+    },
+    Unpinned {
+        to: u64,
+    },
+    JoinAsked {},
+    JoinClosed {
+        user: String,
+    },
     Call(Call),
     /// A kind of a later version, as it is.
     Unknown {
@@ -177,27 +201,6 @@ pub enum Content {
         flags: u64,
         base64: String,
     },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Member {
-    pub user: String,
-    pub role: RoleWord,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Position {
-    pub user: String,
-    pub delivered: u64,
-    pub read: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct End {
-    pub head: u64,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -234,6 +237,7 @@ impl Event {
                 thread: context.thread,
                 mentions: context.mentions.iter().map(|user| named(UserId(*user))).collect::<Result<_, _>>()?,
                 mentions_everyone: context.mentions_everyone,
+                expires_in_ms: context.expires_in_ms,
             },
             EventKind::Message(body) => match body.as_text() {
                 Some(text) => Content::Text(text.to_owned()),
@@ -252,6 +256,10 @@ impl Event {
             EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
             EventKind::Edited { .. } => Content::Edited { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            EventKind::Vanished { to } => Content::Vanished { to: to.0 },
+            kind @ (EventKind::Voted { .. } | EventKind::PollClosed { .. }) => {
+                Content::Poll { kind: kind.number(), base64: STANDARD.encode(kind.content()) }
+            }
             EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
             EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
@@ -262,6 +270,10 @@ impl Event {
                 Content::LinkMade { hash: hex(&hash.0), uses: *uses, expires_ms: expires.0 }
             }
             EventKind::LinkRevoked { link } => Content::LinkRevoked { link: *link },
+            EventKind::Pinned { to, removed: false } => Content::Pinned { to: to.0 },
+            EventKind::Pinned { to, removed: true } => Content::Unpinned { to: to.0 },
+            EventKind::JoinAsked => Content::JoinAsked {},
+            EventKind::JoinClosed { user } => Content::JoinClosed { user: named(*user)? },
             EventKind::CallStarted { video, device } => Content::Call(Call::Started { video: *video, device: *device }),
             EventKind::CallAnswered { call, device } => Content::Call(Call::Answered { call: call.0, device: *device }),
             EventKind::CallEnded { call, caller, video, outcome, lasted_ms } => Content::Call(Call::Ended {
@@ -291,30 +303,6 @@ impl Event {
         })
     }
 
-    /// Bytes that it takes in a request, at most: its content once, and its envelope.
-    pub fn request_bytes(&self) -> usize {
-        const ENVELOPE: usize = 128;
-        ENVELOPE
-            + match &self.what {
-                Content::Text(text) => text.len(),
-                Content::Body { base64, .. }
-                | Content::Edited { base64, .. }
-                | Content::Unknown { base64, .. }
-                | Content::Settings { base64 } => base64.len(),
-                Content::Recalled { .. } | Content::Erased { .. } => 16,
-                Content::Related { base64, mentions, .. } => base64.len() + mentions.len() * 10 + 32,
-                Content::Added { users } => users.len() * 10,
-                Content::Created { name } | Content::Renamed { name } => name.len(),
-                Content::Removed { .. } | Content::Role { .. } | Content::Transferred { .. } => 16,
-                Content::Muted { .. } | Content::Banned { .. } | Content::BanLifted { .. } => 24,
-                Content::LinkMade { .. } => 64,
-                Content::LinkRevoked { .. } => 16,
-                Content::Call(_) => 48,
-                Content::Disbanded {} => 0,
-                Content::Reacted { emoji, .. } | Content::TookBack { emoji, .. } => emoji.len(),
-            }
-    }
-
     /// The event with users by their ids in a cluster; the reason if it is none.
     pub fn to_core(&self, user: impl Fn(&str) -> Option<UserId>) -> Result<troupe_core::Event, String> {
         let known = |name: &str| user(name).ok_or_else(|| format!("no account of the bundle is called {name:?}"));
@@ -326,12 +314,13 @@ impl Event {
             Content::Body { kind, base64 } => {
                 EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into(), context: None })
             }
-            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone } => {
+            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone, expires_in_ms } => {
                 let context = Context {
                     reply_to: *reply_to,
                     thread: *thread,
                     mentions: mentions.iter().map(|user| known(user).map(|user| user.0)).collect::<Result<_, _>>()?,
                     mentions_everyone: *mentions_everyone,
+                    expires_in_ms: *expires_in_ms,
                 };
                 let (content, context) = (bytes(base64)?.into(), Some(Box::new(context)));
                 EventKind::Message(Body { kind: *kind, content, context })
@@ -352,6 +341,11 @@ impl Event {
                 edited.ok_or_else(|| "this is no edit of a message".to_owned())?
             }
             Content::Recalled { to } => EventKind::Recalled { to: Seq(*to) },
+            Content::Vanished { to } => EventKind::Vanished { to: Seq(*to) },
+            Content::Poll { kind, base64 } => match EventKind::decode(*kind, &bytes(base64)?.into()) {
+                Some(poll @ (EventKind::Voted { .. } | EventKind::PollClosed { .. })) => poll,
+                _ => return Err("this is no vote and no end of a poll".to_owned()),
+            },
             Content::Erased { kind, flags, hash } => {
                 let content = id_from(hash).ok_or("the hash of an erased content is 32 digits in hex".to_owned())?;
                 erased = Some(Seal { flags: Flags(*flags), content: ContentHash(content) });
@@ -372,6 +366,10 @@ impl Event {
                 expires: Timestamp(*expires_ms),
             },
             Content::LinkRevoked { link } => EventKind::LinkRevoked { link: *link },
+            Content::Pinned { to } => EventKind::Pinned { to: Seq(*to), removed: false },
+            Content::Unpinned { to } => EventKind::Pinned { to: Seq(*to), removed: true },
+            Content::JoinAsked {} => EventKind::JoinAsked,
+            Content::JoinClosed { user } => EventKind::JoinClosed { user: known(user)? },
             Content::Call(call) => call.to_core(known)?,
             Content::Unknown { kind, flags: said, base64 } => {
                 flags = Some(Flags(*said));

@@ -44,6 +44,9 @@ impl Operation for wire::ChangeGroup {
         let command = Command::Append(change);
         machine::check(&command)?;
         service.budgets.members(user, named.len())?;
+        if let Command::Append(Append { intent: Intent::AskToJoin { .. }, .. }) = &command {
+            service.budgets.ask(user)?;
+        }
         let banned = match &command {
             Command::Append(Append { intent: Intent::Ban { user, lift: false }, .. }) => vec![*user],
             _ => Vec::new(),

@@ -1,5 +1,7 @@
-//! `fetch`: a page of history, with the reactions to its messages and their present states.
+//! `fetch`: a page of history, with the reactions to its messages, their present states and the
+//! votes of its polls.
 
+mod polls;
 mod state;
 
 use std::collections::BTreeMap;
@@ -7,16 +9,18 @@ use std::collections::BTreeMap;
 use prost::Message;
 use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::planted::Bug;
-use troupe_core::{ConversationId, Event, Rejection, Seq, UserId, limits};
+use troupe_core::{ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
+
+pub use polls::poll_of;
 
 use super::cost::{BYTES_PER_UNIT, Cost, READ};
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
 use crate::message::{Refusal, wire};
 use crate::service::{Caller, Service};
-use crate::visible::visible_from;
+use crate::visible::shown_from;
 
 /// Events of history that cost a unit.
 const EVENTS_PER_UNIT: u64 = 25;
@@ -47,8 +51,8 @@ impl AtLeader for wire::Fetch {
         let conversation = client::conversation("fetch.conversation", &self.conversation)?;
         let skips = !self.backward && leader.context.platform.planted(Bug::PageSkipsOne);
         let seq = if skips { Seq(self.seq).next() } else { Seq(self.seq) };
-        let (backward, limit) = (self.backward, limit(self.limit));
-        Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit)))
+        let (backward, limit, now) = (self.backward, limit(self.limit), leader.context.cluster.time());
+        Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit, now)))
     }
 }
 
@@ -64,7 +68,8 @@ fn limit(asked: u32) -> usize {
 }
 
 /// Without a reader the page is for the subscribers of a node, which are members. It has no
-/// reactions and no states then: connections get each change as an event.
+/// reactions and no states then: connections get each change as an event. A message whose time is
+/// over by `now` is erased in the page, even if no commit has erased it.
 pub fn page(
     view: &View,
     conversation: ConversationId,
@@ -72,23 +77,24 @@ pub fn page(
     seq: Seq,
     backward: bool,
     limit: usize,
+    now: Timestamp,
 ) -> Found<wire::Page> {
     let limit = limit.clamp(1, limits::PAGE_EVENTS);
     let row = view.conversation(conversation)?;
-    let first = match reader {
-        Some(user) => match visible_from(view, conversation, user)? {
-            Some(first) => first,
+    let (first, deleted) = match reader {
+        Some(user) => match shown_from(view, conversation, user)? {
+            Some(shown) => shown,
             None => return Ok(Err(Rejection::NotMember.into())),
         },
-        None => Seq(1),
+        None => (Seq(1), Vec::new()),
     };
-    let head = row.map_or(Seq::ZERO, |row| row.head);
+    let (head, now) = row.map_or((Seq::ZERO, now), |row| (row.head, now.max(row.time)));
     // A node may know an event that a fresh leader has not applied yet. A client's cursor cannot be
     // ahead of its leader.
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));
     }
-    let (mut events, mut more) = if backward {
+    let (events, mut more) = if backward {
         let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
         let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;
         events.retain(|event| event.seq >= first);
@@ -100,16 +106,22 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
-    let (mut states, mut of_page) = (Vec::new(), Vec::new());
+    let events = events.into_iter().map(|event| state::as_of(event, now));
+    let mut events: Vec<Event> = events.collect();
+    let (mut states, mut polls, mut of_page) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(reader) = reader {
         let whole = events.len();
+        state::delete(&mut events, &deleted);
+        polls = polls::polls(view, conversation, reader, &mut events, backward)?;
         states = state::states(view, conversation, &mut events, backward)?;
+        state::mark_deleted(&mut states, &deleted);
+        polls.retain(|poll| events.iter().any(|event| event.seq.0 == poll.seq));
         more |= events.len() < whole;
         of_page = reactions(view, conversation, reader, &events)?;
     }
     let events = events.iter().map(wire::Event::from).collect();
     let conversation = conversation.to_string();
-    Ok(Ok(wire::Page { conversation, events, head: head.0, more, reactions: of_page, states }))
+    Ok(Ok(wire::Page { conversation, events, head: head.0, more, reactions: of_page, states, polls }))
 }
 
 /// The reactions to these consecutive events, with at most two rows for each event. A view shows

@@ -5,13 +5,15 @@
 //! gets one request. A shard that does not answer in time delays no other, and its conversations
 //! are listed as unavailable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
 use troupe_core::event::Role;
+use troupe_core::record::{Conversation, Mention, Personal};
 use troupe_core::{ConversationId, Seq, ShardId, Slot, UserId, limits, unread};
 use troupe_proto::client;
+use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use super::cost::{Cost, SEARCH};
@@ -134,8 +136,19 @@ pub fn rows_of(view: &View, user: UserId, conversations: &[ConversationId]) -> F
         let role = view.member(id, user)?.map_or(Role::Member, |member| member.role);
         let cursor = view.cursor(id, user)?;
         let head = row.as_ref().map_or(Seq::ZERO, |row| row.head);
+        let personal = view.get::<Personal>(&(id, user))?;
+        let first = first.max(personal.as_ref().map_or(Seq(1), |personal| personal.cleared.next()));
         let direct = matches!(id, ConversationId::Direct { .. });
-        let unread = unread::unread(user, head, cursor.read, first, |of, seq| view.numbered_up_to(id, of, seq))?;
+        let numbered = |of, seq| view.numbered_up_to(id, of, seq);
+        let mut unread = unread::unread(user, head, cursor.read, first, numbered)?;
+        if let Some((from, to)) = row.as_ref().and_then(Conversation::vanished) {
+            let read = cursor.read.max(Seq(from.0.saturating_sub(1)));
+            unread = unread.saturating_sub(unread::unread(user, to, read, first, numbered)?);
+        }
+        let deleted = personal.as_ref().map_or(&[][..], |personal| &personal.deleted_unread);
+        let from = first.max(cursor.read.next());
+        let unread = unread.saturating_sub(deleted.iter().filter(|seq| **seq >= from).count() as u64);
+        let mentions = mentions(view, (id, user), head, from, deleted)?;
         rows.push(wire::Conversation {
             conversation: id.to_string(),
             head: head.0,
@@ -147,8 +160,36 @@ pub fn rows_of(view: &View, user: UserId, conversations: &[ConversationId]) -> F
             role: wire::Role::from(role) as i32,
             open: row.as_ref().is_some_and(|row| row.open),
             kept: view.kept(id)?.unwrap_or_default().0,
+            personal: personal.map(|personal| {
+                let personal = client::personal(id, personal, head, cursor.read);
+                wire::Personal { deleted: Vec::new(), ..personal }
+            }),
+            mentions,
             name: row.map(|row| row.name).unwrap_or_default(),
         });
     }
     Ok(Ok(Answer::Summaries(rows)))
+}
+
+/// Events from `first` on that mention the user or everyone, up to a bound, without deleted ones. A
+/// conversation without unread events costs no read.
+fn mentions(
+    view: &View,
+    (conversation, user): (ConversationId, UserId),
+    head: Seq,
+    first: Seq,
+    deleted: &[Seq],
+) -> Result<u32, EngineError> {
+    if first > head {
+        return Ok(0);
+    }
+    let before = Seq(first.0.saturating_sub(1));
+    let mut found = BTreeSet::new();
+    for mentioned in [user, UserId(0)] {
+        let after = (conversation, mentioned, before);
+        let rows = view.page::<Mention>(&(conversation, mentioned), Some(&after), limits::MENTIONS_COUNTED)?;
+        let others = rows.into_iter().filter(|(_, Mention(sender))| *sender != user.0);
+        found.extend(others.map(|((_, _, seq), _)| seq).filter(|seq| deleted.binary_search(seq).is_err()));
+    }
+    Ok(found.len().min(limits::MENTIONS_COUNTED) as u32)
 }

@@ -113,6 +113,16 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::React { to, emoji, remove } => EventKind::Reacted { to: *to, emoji: emoji.clone(), removed: *remove },
         Intent::Edit { to, body } => EventKind::Edited { to: *to, body: body.clone() },
         Intent::Recall { to, .. } => EventKind::Recalled { to: *to },
+        // The event of an anonymous poll does not have the options.
+        Intent::Vote { to, options, remove } => match &event.kind {
+            EventKind::Voted { options: held, .. } if held.is_empty() => {
+                EventKind::Voted { to: *to, options: Vec::new(), removed: *remove }
+            }
+            _ => EventKind::Voted { to: *to, options: options.clone(), removed: *remove },
+        },
+        Intent::ClosePoll { to } => {
+            return matches!(&event.kind, EventKind::PollClosed { to: closed, .. } if closed == to);
+        }
         Intent::Set(settings) => EventKind::SettingsChanged(settings.clone()),
         Intent::Mute { user, until } => EventKind::Muted { user: *user, until: *until },
         Intent::Ban { user, lift } => EventKind::Banned { user: *user, lifted: *lift },
@@ -120,6 +130,12 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::Disband => EventKind::Disbanded,
         Intent::MakeLink { hash, uses, expires } => EventKind::LinkMade { hash: *hash, uses: *uses, expires: *expires },
         Intent::RevokeLink { link } => EventKind::LinkRevoked { link: *link },
+        Intent::Pin { to, remove } => EventKind::Pinned { to: *to, removed: *remove },
+        // The text is in no event.
+        Intent::AskToJoin { .. } => EventKind::JoinAsked,
+        Intent::AnswerRequest { user, accept: true } => EventKind::Added { users: vec![*user] },
+        Intent::AnswerRequest { user, accept: false } => EventKind::JoinClosed { user: *user },
+        Intent::Withdraw => EventKind::JoinClosed { user: event.sender },
         // The event does not say which link let its sender in.
         Intent::JoinByLink { .. } => EventKind::Added { users: vec![event.sender] },
         // A repeat may come from a later login of the device.
@@ -135,13 +151,24 @@ fn says(event: &Event, intent: &Intent) -> bool {
             return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));
         }
     };
-    if event.kind == kind {
+    if event.kind == kind || without_expiry(&event.kind) == without_expiry(&kind) {
         return true;
     }
     // An erased event has the hash of its content only.
     let erased = matches!(&event.kind, EventKind::Unknown { kind: number, content }
         if *number == kind.number() && content.is_empty());
     erased && event.seal.is_some_and(|seal| seal.content == ContentHash::of(&kind.content()))
+}
+
+/// The retention of the conversation may have shortened the time of a message, and an edit has that
+/// of its message.
+fn without_expiry(kind: &EventKind) -> EventKind {
+    let mut kind = kind.clone();
+    if let EventKind::Message(body) | EventKind::Edited { body, .. } = &mut kind {
+        body.context.iter_mut().for_each(|context| context.expires_in_ms = 0);
+        body.context.take_if(|context| **context == Default::default());
+    }
+    kind
 }
 
 fn answers(event: &Event, call: Seq, answer: CallAnswer) -> bool {

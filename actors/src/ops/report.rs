@@ -65,7 +65,7 @@ async fn seen(service: &Service, caller: &Caller, conversation: &str, seq: u64) 
     }
 }
 
-fn no_such_message() -> Refusal {
+pub(super) fn no_such_message() -> Refusal {
     let refused = Intent::refusals().find(|refused| refused.code == NO_SUCH_MESSAGE);
     refused.map_or(Refusal::Unavailable, |refused| Rejection::Of(refused).into())
 }

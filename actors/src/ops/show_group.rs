@@ -1,4 +1,5 @@
-//! `show_group`: the settings of a group, for its members.
+//! `show_group`: the settings of a group, or the retention of a direct conversation, for its
+//! members.
 
 use troupe_core::feature::{GroupProfile, Settings};
 use troupe_core::{ConversationId, Rejection, UserId};
@@ -34,13 +35,19 @@ impl AtLeader for wire::ShowGroup {
 }
 
 fn group(view: &View, user: UserId, conversation: ConversationId) -> Found<wire::Group> {
-    if !conversation.is_group() {
+    if conversation == ConversationId::Everyone {
         return Ok(Err(Rejection::NotAGroup.into()));
     }
     let row = view.conversation(conversation)?.filter(|row| !row.disbanded);
     let Some(row) = row.filter(|_| is_in(view, conversation, user).unwrap_or(false)) else {
         return Ok(Err(Rejection::NotMember.into()));
     };
+    if !conversation.is_group() {
+        let settings =
+            wire::GroupSettings { retention_seconds: Some(row.retention_seconds.into()), ..Default::default() };
+        let conversation = conversation.to_string();
+        return Ok(Ok(wire::Group { conversation, settings: Some(settings), ..Default::default() }));
+    }
     let profile: GroupProfile = view.get(&conversation)?.unwrap_or_default();
     Ok(Ok(wire::Group {
         conversation: conversation.to_string(),

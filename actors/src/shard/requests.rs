@@ -83,9 +83,12 @@ impl ShardState {
                 let asker = Asker::user(user, SUMMARY_ROWS * conversations.len());
                 self.read(reply, asker, move |view| list_conversations::rows_of(view, user, &conversations));
             }
-            Request::Fill { conversation, after, limit } => self.read(reply, Asker::Node, move |view| {
-                Ok(fetch::page(view, conversation, None, after, false, limit)?.map(Answer::Page))
-            }),
+            Request::Fill { conversation, after, limit } => {
+                let now = self.context.cluster.time();
+                self.read(reply, Asker::Node, move |view| {
+                    Ok(fetch::page(view, conversation, None, after, false, limit, now)?.map(Answer::Page))
+                });
+            }
         }
     }
 
@@ -218,6 +221,9 @@ impl ShardState {
             | Command::FileReport(_)
             | Command::CloseReport(_)
             | Command::SettleOutbox(_)
+            | Command::ChangePersonal(_)
+            | Command::DeleteForMe(_)
+            | Command::ChangeFavourite(_)
             | Command::CreateAccount(_)
             | Command::ChangeInvite(_)
             | Command::RecordAct(_)
@@ -361,7 +367,7 @@ async fn commit(context: NodeContext, shard: ShardId, command: Command, reply: R
 /// Rows read for a page of a user's list, about.
 const INBOX_ROWS: usize = 24;
 /// Rows read for a conversation of such a page.
-const SUMMARY_ROWS: usize = 4;
+const SUMMARY_ROWS: usize = 5;
 
 /// An operation at its leader.
 struct Leading<'a> {

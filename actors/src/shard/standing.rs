@@ -5,7 +5,7 @@
 //! user in. `apply` judges each task that passes.
 
 use troupe_core::command::{Append, CancelScheduled, CloseSession, CreateGroup, Register, Schedule};
-use troupe_core::feature::{ALREADY_SENT, GroupLink, Intent, NO_SUCH_SCHEDULED, Scheduled, link_id};
+use troupe_core::feature::{ALREADY_SENT, GroupLink, Intent, JoinRequest, NO_SUCH_SCHEDULED, Scheduled, link_id};
 use troupe_core::machine::contact::NOT_TAKEN;
 use troupe_core::record::Gate;
 use troupe_core::{Command, ConversationId, Rejection, Seq, Signal, TokenHash, UserId};
@@ -81,7 +81,8 @@ fn outsider(view: &View, append: &Append) -> Settled {
         _ => None,
     };
     let has = |hash: &TokenHash| link.is_some_and(|link| link.hash == *hash);
-    let lets_in = view.conversation(*conversation)?.is_some_and(|row| intent.opens(&row, has));
+    let asked = view.get::<JoinRequest>(&(*conversation, *actor))?.is_some();
+    let lets_in = view.conversation(*conversation)?.is_some_and(|row| intent.opens(&row, has, || asked));
     Ok((!lets_in).then(|| Err(intent.outsider().into())))
 }
 

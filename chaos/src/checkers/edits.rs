@@ -69,21 +69,21 @@ fn changes(log: &FinalLog) -> Vec<(Kind, String)> {
                     Some(_) => {}
                 }
             }
-            Some(Change::Recalled { to }) => drop(senders.remove(to)),
-            None => {}
+            Some(Change::Recalled { to } | Change::Vanished { to }) => drop(senders.remove(to)),
+            Some(Change::Pinned { .. }) | None => {}
         }
     }
     found
 }
 
-/// The edits of each message that is not recalled, up to `head`.
+/// The edits of each message that is neither recalled nor has vanished, up to `head`.
 fn present(log: &FinalLog, head: u64) -> BTreeMap<u64, Vec<u64>> {
     let mut edits: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for entry in log.entries.iter().take_while(|entry| entry.seq <= head) {
         match &entry.change {
             Some(Change::Edited { to, .. }) => edits.entry(*to).or_default().push(entry.seq),
-            Some(Change::Recalled { to }) => drop(edits.remove(to)),
-            None => {}
+            Some(Change::Recalled { to } | Change::Vanished { to }) => drop(edits.remove(to)),
+            Some(Change::Pinned { .. }) | None => {}
         }
     }
     edits
@@ -94,7 +94,7 @@ fn page(log: &FinalLog, head: u64, (first, last): (u64, u64), states: &[State]) 
     let mut expected = present(log, head);
     expected.retain(|seq, _| (first..=last).contains(seq));
     let later = log.entries.iter().filter(|entry| entry.seq > head);
-    let gone: BTreeSet<u64> = later.filter_map(|entry| recalled(entry.change.as_ref())).collect();
+    let gone: BTreeSet<u64> = later.filter_map(|entry| erased(entry.change.as_ref())).collect();
     let shown: BTreeMap<u64, &State> =
         states.iter().filter(|state| !state.erased).map(|state| (state.seq, state)).collect();
     let mut wrong = Vec::new();
@@ -120,9 +120,9 @@ fn page(log: &FinalLog, head: u64, (first, last): (u64, u64), states: &[State]) 
     wrong
 }
 
-fn recalled(change: Option<&Change>) -> Option<u64> {
+fn erased(change: Option<&Change>) -> Option<u64> {
     match change {
-        Some(Change::Recalled { to }) => Some(*to),
+        Some(Change::Recalled { to } | Change::Vanished { to }) => Some(*to),
         _ => None,
     }
 }

@@ -89,12 +89,12 @@ impl Rules {
             Some(Rule::Muted { user, until }) => drop(self.muted.insert(*user, *until)),
             Some(Rule::Banned { user, lifted: true }) => drop(self.banned.remove(user)),
             Some(Rule::Banned { user, lifted: false }) => drop(self.banned.insert(*user)),
-            Some(Rule::Set { slow_ms, muted_until }) => {
+            Some(Rule::Set { slow_ms, muted_until, .. }) => {
                 self.slow_ms = slow_ms.unwrap_or(self.slow_ms);
                 self.muted_until = muted_until.unwrap_or(self.muted_until);
             }
             Some(Rule::Disbanded) => self.disbanded = true,
-            None => {}
+            Some(Rule::Linked | Rule::Asked | Rule::Closed { .. }) | None => {}
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Recalls: the contents of a recalled message and of its edits are on no replica and in no page
-//! from the recall on. Every other content is still there.
+//! from the recall on. Every other content is still there, but for those that vanish by time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::vanishing::vanished;
 use super::{Kind, Promise, Violation};
 use crate::history::{Change, Contents, FinalLog, History, Record};
 
@@ -100,13 +101,14 @@ fn recalls(log: &FinalLog) -> BTreeMap<u64, u64> {
 fn compare(log: &FinalLog, head: u64, (first, last): (u64, u64), contents: &Contents) -> Vec<(Kind, String)> {
     let recalls = recalls(log);
     let recalled = |message: &u64| recalls.get(message).is_some_and(|recall| *recall <= head);
+    let vanished = vanished(log);
     let mut found = Vec::new();
     for entry in log.entries.iter().filter(|entry| (first..=last).contains(&entry.seq)) {
         let (message, is_edit) = match &entry.change {
             Some(Change::Edited { to, .. }) => (*to, true),
             _ => (entry.seq, false),
         };
-        if !entry.message && !is_edit {
+        if !entry.message && !is_edit || vanished.contains_key(&message) {
             continue;
         }
         match (recalled(&message), contents.contains_key(&entry.seq)) {

@@ -5,12 +5,17 @@ mod attachments;
 mod calls;
 mod changes;
 mod contacts;
+mod joins;
 mod keys;
 mod moderation;
+mod personal;
+mod pins;
+mod polls;
 mod reactions;
 mod scheduled;
 mod signals;
 mod spoilers;
+mod vanishing;
 
 use proptest::prelude::*;
 

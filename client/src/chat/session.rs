@@ -282,7 +282,12 @@ impl<S: Screen> ChatSession<S> {
                     self.screen.outcome(number, Mark::Delivered, Some(place.1), "").await?;
                 }
             }
-            Incoming::Cursor { .. } | Incoming::Profile(_) | Incoming::Contact(_) | Incoming::Signal { .. } => {}
+            Incoming::Cursor { .. }
+            | Incoming::Profile(_)
+            | Incoming::Contact(_)
+            | Incoming::Personal { .. }
+            | Incoming::Favourite { .. }
+            | Incoming::Signal { .. } => {}
             Incoming::ConversationAdded { conversation, .. } => {
                 self.fetch_overview();
                 if let ConversationId::Group(_) = conversation {

@@ -11,6 +11,7 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!(parse("I like this;; really"), Line::Say("I like this;; really".into()));
     assert_eq!(parse(":q!"), Line::Quit);
     assert_eq!(parse(":q needle in hay"), Line::Search("needle in hay".into()));
+    assert_eq!(parse(":search needle hay"), Line::Find("needle hay".into()));
     assert_eq!(parse(":olu"), Line::OnlineUsers);
     assert_eq!(parse(":pu al"), Line::Prefix("al".into()));
     assert_eq!(parse(":ai"), Line::Bot(true));

@@ -75,6 +75,8 @@ pub(super) async fn read_all(
                     continue;
                 }
                 Some(Message::ContactChanged(push)) => Push::Contact(push),
+                Some(Message::PersonalChanged(push)) => Push::Personal(push),
+                Some(Message::FavouriteChanged(push)) => Push::Favourite(push),
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {

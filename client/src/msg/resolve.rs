@@ -95,6 +95,8 @@ mod tests {
             members: 2,
             role: None,
             open: false,
+            personal: Default::default(),
+            mentions: 0,
         }
     }
 

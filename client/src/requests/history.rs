@@ -10,6 +10,7 @@ use troupe_proto::wire::client as wire;
 use crate::client::{Acked, Client};
 use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
+use crate::requests::PollState;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
@@ -24,6 +25,8 @@ pub struct HistoryPage {
     /// The edited messages, by their seq, as of `head`; later `Edited` events change them.
     /// A recalled message is in `events`, and [`is_erased`](Event::is_erased).
     pub edited: BTreeMap<Seq, Edited>,
+    /// The polls that have votes or are closed, by their seq, as of `head`.
+    pub polls: BTreeMap<Seq, PollState>,
 }
 
 /// The present state of a message that was edited.
@@ -122,6 +125,7 @@ impl Client {
                 more: page.more,
                 reactions: page.reactions.into_iter().map(reactions).collect(),
                 edited: page.states.into_iter().filter_map(edited).collect(),
+                polls: page.polls.into_iter().map(|poll| (Seq(poll.seq), poll.into())).collect(),
             }),
             other => Err(unexpected(&other)),
         }
@@ -132,7 +136,7 @@ fn reactions(of: wire::Reactions) -> (Seq, Vec<Reaction>) {
     (Seq(of.seq), of.counts.into_iter().map(Reaction::from).collect())
 }
 
-fn edited(of: wire::MessageState) -> Option<(Seq, Edited)> {
+pub(super) fn edited(of: wire::MessageState) -> Option<(Seq, Edited)> {
     let edits = of.edits.into_iter().map(Seq).collect();
     Some((Seq(of.seq), Edited { edits, body: of.body?.into() }))
 }

@@ -40,6 +40,13 @@ impl Client {
         }
     }
 
+    /// Lets new messages of a group, or of a direct conversation, vanish after so many seconds;
+    /// zero: they stay.
+    pub async fn set_retention(&self, conversation: ConversationId, seconds: u64) -> Result<Acked> {
+        let retention = Settings { retention_seconds: Some(seconds), ..Settings::default() };
+        self.set_group(conversation, retention).await
+    }
+
     /// Changes the settings that are present.
     pub async fn set_group(&self, group: ConversationId, settings: Settings) -> Result<Acked> {
         self.change_group(group, Intent::Set(Box::new(settings))).await

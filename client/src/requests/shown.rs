@@ -4,7 +4,7 @@ use troupe_core::event::Role;
 use troupe_core::{ConversationId, Seq, Timestamp, UserId};
 use troupe_proto::wire::client as wire;
 
-use super::Profile;
+use super::{Personal, Profile};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct ConversationInfo {
     pub role: Option<Role>,
     /// Whether anyone may join.
     pub open: bool,
+    /// This user's own.
+    pub personal: Personal,
+    /// Unread messages that mention this user or everyone; 100: that many or more.
+    pub mentions: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +125,8 @@ impl TryFrom<wire::Conversation> for ConversationInfo {
             members: line.members,
             role: role(line.role),
             open: line.open,
+            personal: line.personal.unwrap_or_default().into(),
+            mentions: line.mentions,
         })
     }
 }

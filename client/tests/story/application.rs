@@ -204,6 +204,14 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
                 "seq": seq.0,
             }),
         ),
+        Incoming::Favourite { conversation, seq, removed, version } => {
+            let what =
+                json!({"conversation": conversation.to_string(), "seq": seq.0, "removed": removed, "version": version});
+            ("favourite", what)
+        }
+        Incoming::Personal { conversation, state } => {
+            ("personal", json!({"conversation": conversation.to_string(), "version": state.version, "pin": state.pin}))
+        }
         Incoming::Contact(contact) => ("contact", json!({"user": contact.user.0, "version": contact.version})),
         Incoming::Cursor { conversation, user, delivered, read } => (
             "cursor",

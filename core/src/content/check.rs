@@ -1,8 +1,10 @@
 //! The rules of each typed content, without state: bounded sizes and possible values.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use super::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice};
+use super::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice};
 use crate::error::{Refused, Rejection};
 use crate::feature::is_reaction;
 use crate::id::ConversationId;
@@ -19,6 +21,11 @@ pub(super) const BAD_ATTACHMENT: Refused = Refused {
 pub(super) const BAD_LOCATION: Refused = Refused {
     code: "bad_location",
     text: "there is no such place: a latitude is -90 to 90 degrees, and a longitude -180 to 180",
+};
+
+pub(super) const BAD_POLL: Refused = Refused {
+    code: "bad_poll",
+    text: "a poll has a question of at most 1024 bytes, and 2 to 20 different options of 1 to 256 bytes each",
 };
 
 const HASH_BYTES: usize = 32;
@@ -196,5 +203,19 @@ impl Notice {
 
     pub(super) fn words(&self) -> String {
         self.text.clone()
+    }
+}
+
+impl Poll {
+    pub(super) fn check(&self) -> Checked {
+        let is_asked = (1..=limits::POLL_QUESTION_BYTES).contains(&self.question.len());
+        let is_some = |option: &String| (1..=limits::LABEL_BYTES).contains(&option.len());
+        let distinct = self.options.iter().collect::<BTreeSet<_>>().len() == self.options.len();
+        let has_choice = (2..=limits::POLL_OPTIONS).contains(&self.options.len());
+        demand(is_asked && has_choice && distinct && self.options.iter().all(is_some), BAD_POLL)
+    }
+
+    pub(super) fn words(&self) -> String {
+        format!("{}: {}", self.question, self.options.join(", "))
     }
 }

@@ -1,5 +1,6 @@
 //! The references of a message besides its content: the message that it answers, its thread, and
-//! the users that it mentions. All kinds of bodies have it alike.
+//! the users that it mentions; and the time after which it vanishes. All kinds of bodies have it
+//! alike.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,11 @@ use crate::limits;
 pub(super) const BAD_MENTIONS: Refused = Refused {
     code: "bad_mentions",
     text: "a message mentions at most 50 users, each once and by its id: mention fewer, or everyone",
+};
+
+pub(super) const BAD_EXPIRY: Refused = Refused {
+    code: "bad_expiry",
+    text: "a message vanishes one second to 366 days after it is sent: name a time between, or 0 for never",
 };
 
 /// `Context` of `content.proto`.
@@ -27,6 +33,9 @@ pub struct Context {
     pub mentions: Vec<u64>,
     #[prost(bool, tag = "4")]
     pub mentions_everyone: bool,
+    /// The content vanishes so many milliseconds after the time of its event; zero: it stays.
+    #[prost(uint64, tag = "100")]
+    pub expires_in_ms: u64,
 }
 
 impl Context {
@@ -36,6 +45,10 @@ impl Context {
         if mentions.len() > limits::MENTIONS || mentions.contains(&0) || !distinct() {
             return Err(BAD_MENTIONS.into());
         }
-        Ok(())
+        match self.expires_in_ms {
+            0 => Ok(()),
+            after if (limits::EXPIRES_MIN_MS..=limits::EXPIRES_MAX_MS).contains(&after) => Ok(()),
+            _ => Err(BAD_EXPIRY.into()),
+        }
     }
 }

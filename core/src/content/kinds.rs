@@ -127,3 +127,21 @@ pub struct Notice {
     #[prost(string, tag = "1")]
     pub text: String,
 }
+
+/// A question with options, for which members vote.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Poll {
+    #[prost(string, tag = "1")]
+    pub question: String,
+    #[prost(string, repeated, tag = "2")]
+    pub options: Vec<String>,
+    /// A vote may name several options.
+    #[prost(bool, tag = "3")]
+    pub multiple: bool,
+    /// The log does not say who has voted for which option.
+    #[prost(bool, tag = "4")]
+    pub anonymous: bool,
+    /// The time at which it closes by itself; zero: it does not.
+    #[prost(uint64, tag = "5")]
+    pub ends_ms: u64,
+}

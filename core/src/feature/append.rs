@@ -1,6 +1,6 @@
 //! An intent with its actor and its place, and what holds for every intent.
 
-use super::{Intent, link};
+use super::{Intent, join_request, link};
 use crate::error::Rejection;
 use crate::id::{ClientMessageId, ConversationId, TokenHash, UserId};
 use crate::level::Level;
@@ -58,16 +58,24 @@ impl Append {
 }
 
 impl Intent {
-    /// Whether it lets its actor in, so that an outsider may ask for it.
+    /// Whether it is for outsiders: it lets its actor in, or asks for that.
     pub fn lets_in(&self) -> bool {
-        matches!(self, Intent::Join | Intent::JoinByLink { .. })
+        matches!(self, Intent::Join | Intent::JoinByLink { .. } | Intent::AskToJoin { .. } | Intent::Withdraw)
     }
 
     /// Whether it lets an outsider of this group try. `link`: whether a code is that of a link.
-    pub fn opens(&self, row: &Conversation, link: impl FnOnce(&TokenHash) -> bool) -> bool {
+    /// `asked`: whether the actor has an open request to join.
+    pub fn opens(
+        &self,
+        row: &Conversation,
+        link: impl FnOnce(&TokenHash) -> bool,
+        asked: impl FnOnce() -> bool,
+    ) -> bool {
         match self {
             Intent::Join => row.open,
             Intent::JoinByLink { hash } => link(hash),
+            Intent::AskToJoin { .. } => row.asks,
+            Intent::Withdraw => asked(),
             _ => false,
         }
     }
@@ -77,8 +85,9 @@ impl Intent {
     // of them exist.
     pub fn outsider(&self) -> Rejection {
         match self {
-            Intent::Join => Rejection::NotOpen,
+            Intent::Join | Intent::AskToJoin { .. } => Rejection::NotOpen,
             Intent::JoinByLink { .. } => link::BAD_LINK.into(),
+            Intent::Withdraw => join_request::NO_SUCH_REQUEST.into(),
             _ => Rejection::NotMember,
         }
     }

@@ -90,6 +90,7 @@ impl Step<'_> {
         } else {
             self.state.put(&(conversation, user), &Ban { by: event.sender, at: event.time });
             row.bans = row.bans.saturating_add(1);
+            self.end_request(conversation, row, user);
         }
     }
 }

@@ -8,13 +8,14 @@ use prost::Message;
 
 use super::Append;
 use super::message::{self, ERASED};
+use super::poll::{self, POLL_STAYS};
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq};
 use crate::limits;
 use crate::machine::Step;
 use crate::planted::Bug;
-use crate::record::table;
+use crate::record::{Conversation, table};
 use crate::state::Rows;
 use crate::text::clean;
 
@@ -55,13 +56,20 @@ pub(super) fn words(to: Seq, body: &Body) -> String {
 }
 
 impl Step<'_> {
-    pub(super) fn decide_edit(&self, append: &Append, to: Seq, body: &Body) -> Result<EventKind, Rejection> {
+    pub(super) fn decide_edit(
+        &self,
+        append: &Append,
+        row: &Conversation,
+        to: Seq,
+        body: &Body,
+    ) -> Result<EventKind, Rejection> {
         let conversation = append.conversation;
         let event = self.message_for(conversation, append.actor, to)?;
         if event.sender != append.actor && !self.planted(Bug::EditByAnother) {
             return Err(NOT_YOUR_MESSAGE.into());
         }
         match &event.kind {
+            EventKind::Message(held) if poll::of(held).is_some() => return Err(POLL_STAYS.into()),
             EventKind::Message(held) if held.kind == body.kind => {}
             EventKind::Message(_) => return Err(ANOTHER_KIND.into()),
             _ => return Err(ERASED.into()),
@@ -70,7 +78,10 @@ impl Step<'_> {
         if edits.seqs.len() >= limits::EDITS_PER_MESSAGE {
             return Err(TOO_MANY_EDITS.into());
         }
-        Ok(EventKind::Edited { to, body: body.clone() })
+        // It vanishes with its message, and says so itself.
+        let rest = event.vanishes().map(|at| at.0.saturating_sub(self.time_in(row).0).max(1));
+        let body = rest.map_or_else(|| body.clone(), |rest| body.clone().expiring_in_ms(rest));
+        Ok(EventKind::Edited { to, body })
     }
 
     pub(super) fn project_edited(&mut self, conversation: ConversationId, event: &Event, to: Seq) {

@@ -71,7 +71,21 @@ list::events! {
         name: "recalled",
         flags: Flags::default(),
         words: format!("recalled {to}"),
-        project: |step, conversation, _row, _event| step.project_recalled(conversation, *to),
+        project: |step, conversation, row, _event| step.project_recalled(conversation, row, *to),
+    }
+    /// Without options: of an anonymous poll.
+    14 VOTED = Voted { to: Seq = 1, options: Vec<u32> = 2, removed: bool = 3 } => {
+        name: "voted",
+        flags: Flags::default(),
+        words: poll::words(*to, *removed),
+        project: |step, conversation, _row, event| step.project_voted(conversation, event, *to, options, *removed),
+    }
+    /// The record of a poll. Its sender closed it, or an admin; the sender if its time was over.
+    15 POLL_CLOSED = PollClosed { to: Seq = 1, voters: u32 = 2, counts: Vec<u32> = 3 } => {
+        name: "poll_closed",
+        flags: Flags::default(),
+        words: format!("closed the poll {to}, votes: {voters}"),
+        project: |step, conversation, _row, _event| step.project_poll_closed(conversation, *to, (*voters, counts)),
     }
     20 SETTINGS_CHANGED = SettingsChanged(settings: Box<Settings>) => {
         name: "settings_changed",
@@ -118,6 +132,34 @@ list::events! {
         flags: Flags::default(),
         words: "revoked an invite link".to_owned(),
         project: |step, conversation, row, event| step.project_revoked(conversation, row, *link),
+    }
+    /// The sender is no member yet.
+    28 JOIN_ASKED = JoinAsked => {
+        name: "join_asked",
+        flags: Flags::default(),
+        words: "asked to join".to_owned(),
+        project: |step, conversation, row, event| step.project_asked(conversation, row, event),
+    }
+    /// Refused by the sender, or withdrawn by the user itself.
+    29 JOIN_CLOSED = JoinClosed { user: UserId = 1 } => {
+        name: "join_closed",
+        flags: Flags::default(),
+        words: format!("closed the request of {user} to join"),
+        project: |step, conversation, row, event| step.end_request(conversation, row, *user),
+    }
+    /// The message at `to`. Its recall takes the pin away without another event.
+    31 PINNED = Pinned { to: Seq = 1, removed: bool = 2 } => {
+        name: "pinned",
+        flags: Flags::default(),
+        words: if *removed { format!("unpinned {to}") } else { format!("pinned {to}") },
+        project: |step, conversation, row, event| step.project_pinned(conversation, row, event, *to, *removed),
+    }
+    /// The time of the message at `to` is over: its content and those of its edits are erased.
+    40 VANISHED = Vanished { to: Seq = 1 } => {
+        name: "vanished",
+        flags: Flags::default(),
+        words: format!("{to} has vanished"),
+        project: |step, conversation, row, _event| step.project_vanished(conversation, row, *to),
     }
     /// The sender calls the other user, whose devices ring. The seq of this event names the call.
     50 CALL_STARTED = CallStarted { video: bool = 1, device: u64 = 2 } => {

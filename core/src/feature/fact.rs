@@ -24,6 +24,7 @@ macro_rules! from {
 
 from! {
     UserId: |user| Fact::Number(user.0);
+    Vec<u32>: |numbers| Fact::Numbers(numbers.iter().copied().map(u64::from).collect());
     Vec<UserId>: |users| Fact::Numbers(users.iter().map(|user| user.0).collect());
     u32: |number| Fact::Number(u64::from(*number));
     u64: |number| Fact::Number(*number);

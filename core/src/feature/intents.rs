@@ -8,11 +8,11 @@ use crate::error::{Refused, Rejection};
 use crate::event::{Body, Role};
 use crate::id::{Seq, Timestamp, TokenHash, UserId};
 use crate::level::Level;
-use crate::machine::Step;
+use crate::machine::{Step, somebody};
 use crate::record::Conversation;
 
 /// The refusals of commands that are no intents.
-const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, crate::search::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {
@@ -22,7 +22,7 @@ list::intents! {
         cost: body.bytes(),
         refusals: message::REFUSALS,
         check: |_append| message::check(body),
-        decide: |step, append, _role, _row| step.decide_message(append, body),
+        decide: |step, append, _role, row| step.decide_message(append, row, body),
     }
     2 = Rename { name: String = 1 } => {
         since: FIRST,
@@ -95,7 +95,7 @@ list::intents! {
         cost: body.content.len(),
         refusals: edit::REFUSALS,
         check: |_append| edit::check(body),
-        decide: |step, append, _role, _row| step.decide_edit(append, *to, body),
+        decide: |step, append, _role, row| step.decide_edit(append, row, *to, body),
     }
     /// The sender of the message may within so many milliseconds of it; the node that takes the
     /// request sets them.
@@ -108,14 +108,34 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_recall(append, role, row, *to, *within_ms),
     }
+    /// A direct conversation has the retention only.
+    /// By the numbers of options, in order. `remove` takes the vote back, and names none.
+    12 = Vote { to: Seq = 1, options: Vec<u32> = 2, remove: bool = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: !remove,
+        cost: size_of_val(options.as_slice()),
+        refusals: poll::REFUSALS,
+        check: |_append| poll::check(options, *remove),
+        decide: |step, append, _role, row| step.decide_vote(append, row, *to, options, *remove),
+    }
+    13 = ClosePoll { to: Seq = 1 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_close_poll(append, role, row, *to),
+    }
     20 = Set(settings: Box<Settings>) => {
         since: SECOND,
-        groups_only: true,
+        groups_only: false,
         grows: true,
         cost: settings.bytes(),
         refusals: settings::REFUSALS,
-        check: |_append| settings::check(settings),
-        decide: |step, _append, role, row| step.decide_settings(role, row, settings),
+        check: |append| settings::check(append.conversation, settings),
+        decide: |step, append, role, row| step.decide_settings(append.conversation, role, row, settings),
     }
     /// Until zero: the mute is lifted.
     21 = Mute { user: UserId = 1, until: Timestamp = 2 } => {
@@ -182,6 +202,45 @@ list::intents! {
         refusals: &[],
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_join_by_link(append, role, row, hash),
+    }
+    /// Only where the group lets users in by approval.
+    28 = AskToJoin { text: String = 1 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: true,
+        cost: text.len(),
+        refusals: join_request::REFUSALS,
+        check: |_append| join_request::check_ask(text),
+        decide: |step, append, role, row| step.decide_ask(append, role, row, text),
+    }
+    /// An acceptance has the event of any user that is added.
+    29 = AnswerRequest { user: UserId = 1, accept: bool = 2 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: *accept,
+        cost: 0,
+        refusals: &[],
+        check: |_append| somebody(*user),
+        decide: |step, append, role, row| step.decide_answer_request(append, role, row, *user, *accept),
+    }
+    /// Of the actor's own request to join.
+    30 = Withdraw => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, _role, _row| step.decide_withdraw(append),
+    }
+    31 = Pin { to: Seq = 1, remove: bool = 2 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: !remove,
+        cost: 0,
+        refusals: pin::REFUSALS,
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_pin(append, role, row, *to, *remove),
     }
     /// `device`: of the caller, see [`crate::signal::device_tag`].
     50 = StartCall { video: bool = 1, device: u64 = 2 } => {

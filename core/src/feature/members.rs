@@ -31,14 +31,6 @@ pub(super) fn check_remove(actor: UserId, user: UserId) -> Result<(), Rejection>
     if user == actor { Err(Rejection::LeaveInstead) } else { Ok(()) }
 }
 
-fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection> {
-    if users.is_empty() {
-        return Err(Rejection::AlreadyMember);
-    }
-    let after = (row.members as usize).saturating_add(users.len());
-    if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }
-}
-
 impl Step<'_> {
     pub(super) fn decide_join(
         &self,
@@ -49,8 +41,7 @@ impl Step<'_> {
         if role.is_some() {
             return Err(Rejection::AlreadyMember);
         }
-        self.none_banned(append.conversation, row, &[append.actor])?;
-        added(row, vec![append.actor])
+        self.added(append.conversation, row, vec![append.actor])
     }
 
     pub(super) fn decide_add(
@@ -60,11 +51,25 @@ impl Step<'_> {
         row: &Conversation,
         users: &[UserId],
     ) -> Result<EventKind, Rejection> {
-        permit(role, row, Act::Add)?;
         let mut users = distinct(users)?;
+        self.may_add(conversation, role, row, &users)?;
         users.retain(|&user| self.role(conversation, user).is_none());
+        self.added(conversation, row, users)
+    }
+
+    /// Each way into a group goes through it.
+    pub(super) fn added(
+        &self,
+        conversation: ConversationId,
+        row: &Conversation,
+        users: Vec<UserId>,
+    ) -> Result<EventKind, Rejection> {
         self.none_banned(conversation, row, &users)?;
-        added(row, users)
+        if users.is_empty() {
+            return Err(Rejection::AlreadyMember);
+        }
+        let after = (row.members as usize).saturating_add(users.len());
+        if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }
     }
 
     pub(super) fn decide_remove(
@@ -116,7 +121,14 @@ impl Step<'_> {
         users: &[UserId],
     ) {
         row.members = row.members.saturating_add(users.len() as u32);
+        let has_asked = |user: &UserId| row.join_requests > 0 && self.has_asked(conversation, *user);
+        let asked: Vec<UserId> = users.iter().copied().filter(has_asked).collect();
         self.enter(conversation, row, event, Role::Member, users);
+        for user in asked {
+            self.end_request(conversation, row, user);
+            // It comes by its own wish, so no stranger has invited it.
+            self.enqueue(conversation, event.seq, true, user, &[user]);
+        }
     }
 
     /// In slow mode a newcomer waits like after a message, so that to leave and return is no way
@@ -141,7 +153,7 @@ impl Step<'_> {
         row.members = row.members.saturating_sub(1);
         row.owners -= u32::from(row.owners > 0 && self.role(conversation, user) == Some(Role::Owner));
         // No one could make a later visitor its owner.
-        row.open &= row.members > 0;
+        (row.open, row.asks) = (row.open && row.members > 0, row.asks && row.members > 0);
         if !self.planted(Bug::RemovedStaysMember) {
             self.state.delete::<Member>(&(conversation, user));
         }

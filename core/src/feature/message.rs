@@ -1,6 +1,7 @@
 //! Messages: valid bodies, and the beginning of a direct conversation.
 
 use super::Append;
+use super::vanish::retained;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
 use crate::file::FileHash;
@@ -12,11 +13,11 @@ use crate::planted::Bug;
 use crate::record::{Conversation, Member};
 use crate::state::Rows;
 
-pub(super) const NO_SUCH_MESSAGE: Refused = Refused {
+pub const NO_SUCH_MESSAGE: Refused = Refused {
     code: "no_such_message",
     text: "there is no message with this number in the conversation that you can see: name one of its history",
 };
-pub(super) const ERASED: Refused = Refused {
+pub const ERASED: Refused = Refused {
     code: "erased",
     text: "the content of this message is gone, it was recalled or has expired: there is nothing left to change",
 };
@@ -50,7 +51,12 @@ fn files_of(event: &Event) -> Vec<FileHash> {
 }
 
 impl Step<'_> {
-    pub(super) fn decide_message(&self, append: &Append, body: &Body) -> Result<EventKind, Rejection> {
+    pub(super) fn decide_message(
+        &self,
+        append: &Append,
+        row: &Conversation,
+        body: &Body,
+    ) -> Result<EventKind, Rejection> {
         let Body { kind, content, context } = body.clone();
         if self.planted(Bug::LaterKind) && is_later(kind) {
             return Ok(EventKind::Unknown { kind, content });
@@ -58,7 +64,8 @@ impl Step<'_> {
         if let Some(context) = &context {
             self.check_context(append, context)?;
         }
-        Ok(EventKind::Message(Body { kind, content, context }))
+        self.check_poll(body)?;
+        Ok(EventKind::Message(retained(Body { kind, content, context }, row)))
     }
 
     /// An answer and a thread refer to messages that the sender sees. An import has been judged
@@ -95,14 +102,21 @@ impl Step<'_> {
     /// happened to a message before its recall, and never has its content.
     // Invariant: private.
     pub(super) fn message_for(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<Event, Rejection> {
+        let event = self.message_seen(conversation, user, seq).ok_or(NO_SUCH_MESSAGE)?;
+        let is_over = event.vanishes().is_some_and(|at| at <= self.now());
+        let is_there = matches!(event.kind, EventKind::Message(_)) && !is_over || self.imports();
+        if is_there { Ok(event) } else { Err(ERASED.into()) }
+    }
+
+    /// The message at this seq, erased or not, if the user sees it.
+    // Invariant: private.
+    pub(crate) fn message_seen(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Option<Event> {
         let since = match conversation {
             ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).map(|member| member.since),
             ConversationId::Everyone | ConversationId::Direct { .. } => Some(Seq::ZERO),
         };
         let event = since.filter(|since| seq >= *since).and_then(|_| self.state.get::<Event>(&(conversation, seq)));
-        let event = event.filter(|event| event.kind.number() == EventKind::MESSAGE).ok_or(NO_SUCH_MESSAGE)?;
-        let is_there = matches!(event.kind, EventKind::Message(_)) || self.imports();
-        if is_there { Ok(event) } else { Err(ERASED.into()) }
+        event.filter(|event| event.kind.number() == EventKind::MESSAGE)
     }
 
     /// The first message of a user in a direct conversation puts it on that user's list. The first
@@ -110,6 +124,11 @@ impl Step<'_> {
     pub(super) fn project_message(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
         if self.level >= Level::SECOND {
             self.refer_to_files(conversation, event);
+            if let EventKind::Message(body) = &event.kind {
+                self.note_mentions(conversation, event.seq, event.sender, body);
+                self.project_poll(conversation, event, body);
+            }
+            self.plan_vanishing(conversation, event);
         }
         let ConversationId::Direct { low, high } = conversation else {
             return self.note_speech(conversation, row, event.sender);

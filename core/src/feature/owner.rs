@@ -48,7 +48,7 @@ impl Step<'_> {
     }
 
     pub(super) fn project_disbanded(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
-        (row.disbanded, row.open) = (true, false);
+        (row.disbanded, row.open, row.asks) = (true, false, false);
         self.dismiss(conversation, row, event.seq, event.sender);
     }
 

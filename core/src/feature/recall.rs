@@ -1,14 +1,13 @@
 //! Recalls: the content of a message is erased on every replica.
 //!
-//! The rows of the message and of its edits are rewritten without content, in the same commit as
-//! the event of the recall. Their envelopes stay, so the chain and all seqs stay valid, and the
-//! event shows devices which message to drop.
+//! The same commit erases the content and places the event of the recall, which shows devices which
+//! message to drop.
 
 use super::Append;
 use super::edit::{Edits, NOT_YOUR_MESSAGE};
 use super::policy::{Act, permit};
 use crate::error::{Refused, Rejection};
-use crate::event::{Event, EventKind, Role};
+use crate::event::{EventKind, Role};
 use crate::id::{ConversationId, Seq};
 use crate::machine::Step;
 use crate::planted::Bug;
@@ -47,20 +46,11 @@ impl Step<'_> {
         if event.seal.is_some() { Ok(EventKind::Recalled { to }) } else { Err(NOT_ERASABLE.into()) }
     }
 
-    pub(super) fn project_recalled(&mut self, conversation: ConversationId, to: Seq) {
-        let edits = self.state.get::<Edits>(&(conversation, to)).unwrap_or_default();
-        self.state.delete::<Edits>(&(conversation, to));
+    pub(super) fn project_recalled(&mut self, conversation: ConversationId, row: &mut Conversation, to: Seq) {
         if self.planted(Bug::RecallKeepsContent) {
-            return;
+            self.forget_of_message(conversation, row, to);
+            return self.state.delete::<Edits>(&(conversation, to));
         }
-        for seq in std::iter::once(to).chain(edits.seqs.into_iter().map(Seq)) {
-            let held = self.state.get::<Event>(&(conversation, seq));
-            if let Some(event) = &held {
-                self.release_files(conversation, event);
-            }
-            if let Some(event) = held.and_then(Event::erased) {
-                self.state.put(&(conversation, seq), &event);
-            }
-        }
+        self.erase_message(conversation, row, to);
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of a group: name, notice, avatar, who joins, what newcomers see, slow mode, a mute
-//! of all members, and the policy. One change may set several of them.
+//! of all members, retention, and the policy. One change may set several of them. A direct
+//! conversation has the retention only, which either user sets.
 
 use prost::Message;
 
@@ -8,7 +9,7 @@ use super::{check_name, demand};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind, Role};
 use crate::form::record;
-use crate::id::{ConversationId, Timestamp, UserId};
+use crate::id::{ConversationId, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::machine::Step;
 use crate::record::{Conversation, table};
@@ -36,7 +37,7 @@ pub struct Settings {
     /// A reference that clients understand, such as the hash of a file; empty: none.
     #[prost(string, optional, tag = "3")]
     pub avatar: Option<String>,
-    /// [`Settings::OPEN`] or [`Settings::INVITE_ONLY`]; zero: as it is.
+    /// [`Settings::OPEN`], [`Settings::INVITE_ONLY`] or [`Settings::APPROVAL`]; zero: as it is.
     #[prost(uint32, tag = "4")]
     pub join: u32,
     /// [`Settings::SINCE_JOINING`] or [`Settings::EVERYTHING`]; zero: as it is.
@@ -50,6 +51,9 @@ pub struct Settings {
     pub muted_until: Option<u64>,
     #[prost(message, repeated, tag = "8")]
     pub permissions: Vec<Permission>,
+    /// New messages vanish after so many seconds; zero: they stay.
+    #[prost(uint64, optional, tag = "100")]
+    pub retention_seconds: Option<u64>,
 }
 
 /// The least role for an act, by their numbers.
@@ -70,6 +74,7 @@ impl Permission {
 impl Settings {
     pub const OPEN: u32 = 1;
     pub const INVITE_ONLY: u32 = 2;
+    pub const APPROVAL: u32 = 3;
     pub const SINCE_JOINING: u32 = 1;
     pub const EVERYTHING: u32 = 2;
 
@@ -81,11 +86,16 @@ impl Settings {
             name: Some(row.name.clone()),
             notice: Some(profile.notice.clone()),
             avatar: Some(profile.avatar.clone()),
-            join: if row.open { Settings::OPEN } else { Settings::INVITE_ONLY },
+            join: match (row.open, row.asks) {
+                (true, _) => Settings::OPEN,
+                (false, true) => Settings::APPROVAL,
+                (false, false) => Settings::INVITE_ONLY,
+            },
             history: if row.shows_history { Settings::EVERYTHING } else { Settings::SINCE_JOINING },
             slow_seconds: Some(row.slow_seconds.into()),
             muted_until: Some(row.muted_until.0),
             permissions: Act::ALL.into_iter().map(permission).collect(),
+            retention_seconds: Some(row.retention_seconds.into()),
         }
     }
 
@@ -103,6 +113,7 @@ impl Settings {
             (self.slow_seconds.is_some(), "slow mode"),
             (self.muted_until.is_some(), "mute of all"),
             (!self.permissions.is_empty(), "permissions"),
+            (self.retention_seconds.is_some(), "retention"),
         ];
         let named: Vec<&str> = named.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect();
         format!("changed the settings: {}", named.join(", "))
@@ -124,10 +135,18 @@ record! {
 
 table!(GroupProfile, Conversations, Some(0x54), ConversationId);
 
-pub(super) fn check(settings: &Settings) -> Result<(), Rejection> {
+pub(super) fn check(conversation: ConversationId, settings: &Settings) -> Result<(), Rejection> {
     let wrong = |text: &'static str| Err(Rejection::BadRequest(text));
     if *settings == Settings::default() {
         return wrong("a change of a group names at least one setting");
+    }
+    let retention = Settings { retention_seconds: settings.retention_seconds, ..Settings::default() };
+    if !conversation.is_group() && (conversation == ConversationId::Everyone || *settings != retention) {
+        return Err(Rejection::NotAGroup);
+    }
+    let bounds = limits::EXPIRES_MIN_MS / 1_000..=limits::EXPIRES_MAX_MS / 1_000;
+    if settings.retention_seconds.is_some_and(|seconds| seconds != 0 && !bounds.contains(&seconds)) {
+        return wrong("messages vanish after 1 second to 31622400 seconds: name a number between, or 0 for never");
     }
     if let Some(name) = &settings.name {
         check_name(name)?;
@@ -138,7 +157,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Rejection> {
     if settings.avatar.as_ref().is_some_and(|avatar| !is_reference(avatar)) {
         return wrong("an avatar is a reference of at most 256 visible ASCII characters");
     }
-    if settings.join > Settings::INVITE_ONLY || settings.history > Settings::EVERYTHING {
+    if settings.join > Settings::APPROVAL || settings.history > Settings::EVERYTHING {
         return wrong("this server does not know this setting: name one of its documentation");
     }
     if settings.slow_seconds.is_some_and(|slow| slow > limits::SLOW_SECONDS) {
@@ -168,22 +187,30 @@ impl Step<'_> {
 
     pub(super) fn decide_settings(
         &self,
+        conversation: ConversationId,
         role: Option<Role>,
         row: &Conversation,
         settings: &Settings,
     ) -> Result<EventKind, Rejection> {
+        let set = EventKind::SettingsChanged(Box::new(settings.clone()));
+        if !conversation.is_group() {
+            // Invariant: private. A conversation without events has no settings, so a user cannot
+            // begin one with a stranger by them.
+            return if row.head == Seq::ZERO { Err(Rejection::NotMember) } else { Ok(set) };
+        }
         let needs = [
             (settings.name.is_some(), Act::Rename),
             (settings.notice.is_some() || settings.avatar.is_some(), Act::Notice),
             (settings.join != 0 || settings.history != 0 || settings.slow_seconds.is_some(), Act::Settings),
             (settings.muted_until.is_some(), Act::Mute),
+            (settings.retention_seconds.is_some(), Act::Settings),
         ];
         needs.into_iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, act)| permit(role, row, act))?;
         demand(settings.permissions.is_empty() || role == Some(Role::Owner))?;
         if let Some(until) = settings.muted_until {
             self.check_until(row, Timestamp(until))?;
         }
-        Ok(EventKind::SettingsChanged(Box::new(settings.clone())))
+        Ok(set)
     }
 
     pub(super) fn project_settings(
@@ -197,7 +224,7 @@ impl Step<'_> {
             row.name.clone_from(name);
         }
         if settings.join != 0 {
-            row.open = settings.join == Settings::OPEN;
+            (row.open, row.asks) = (settings.join == Settings::OPEN, settings.join == Settings::APPROVAL);
         }
         if settings.history != 0 {
             row.shows_history = settings.history == Settings::EVERYTHING;
@@ -207,6 +234,9 @@ impl Step<'_> {
         }
         if let Some(until) = settings.muted_until {
             row.muted_until = Timestamp(until);
+        }
+        if let Some(retention) = settings.retention_seconds {
+            row.retention_seconds = retention as u32;
         }
         let mut policy = Policy(row.policy);
         settings.permissions.iter().filter_map(Permission::parts).for_each(|(act, role)| policy.set(act, role));

@@ -138,6 +138,23 @@ impl Field for Vec<ClientMessageId> {
     }
 }
 
+impl Field for Vec<Seq> {
+    type Raw = Vec<u64>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        let seqs: Vec<u64> = self.iter().map(|seq| seq.0).collect();
+        encoding::uint64::encode_packed(number, &seqs, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        encoding::uint64::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(raw.into_iter().map(Seq).collect())
+    }
+}
+
 impl Field for Vec<UserId> {
     type Raw = Vec<u64>;
 
@@ -152,6 +169,22 @@ impl Field for Vec<UserId> {
 
     fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
         Ok(raw.into_iter().map(UserId).collect())
+    }
+}
+
+impl Field for Vec<u32> {
+    type Raw = Vec<u32>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        encoding::uint32::encode_packed(number, self, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        encoding::uint32::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(raw)
     }
 }
 

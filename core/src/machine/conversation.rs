@@ -62,8 +62,9 @@ impl Step<'_> {
         };
         let role = self.role(c.conversation, c.actor);
         let planted = self.planted(Bug::RemovedMaySend) && matches!(c.intent, Intent::Message(_));
-        let is_let_in =
-            role.is_some() || planted || c.intent.opens(&row, |hash| self.link_of(c.conversation, hash).is_some());
+        let link = |hash: &_| self.link_of(c.conversation, hash).is_some();
+        let asked = || self.has_asked(c.conversation, c.actor);
+        let is_let_in = role.is_some() || planted || c.intent.opens(&row, link, asked);
         match is_let_in {
             true if row.disbanded => Err(DISBANDED.into()),
             true => Ok((row, role)),

@@ -39,7 +39,7 @@ impl Step<'_> {
         Ok(Reply::Done)
     }
 
-    fn takes_part(&self, conversation: ConversationId, user: UserId) -> bool {
+    pub(super) fn takes_part(&self, conversation: ConversationId, user: UserId) -> bool {
         match conversation {
             ConversationId::Everyone => user != UserId(0),
             ConversationId::Direct { .. } => conversation.peer_of(user).is_some(),

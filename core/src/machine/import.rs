@@ -8,7 +8,7 @@ use super::conversation::new_conversation;
 use super::{Outcome, Step, somebody};
 use crate::command::{AdvanceCursors, Append, Destination, IMPORTER, Import, Intent};
 use crate::error::{Refused, Rejection};
-use crate::event::{Event, EventKind, KINDS};
+use crate::event::{Body, Event, EventKind, KINDS};
 use crate::feature::{CallAnswer, CallOutcome, DISBANDED, check_name};
 use crate::id::{ConversationId, GroupId, Seq};
 use crate::limits;
@@ -137,6 +137,14 @@ impl Step<'_> {
             let by_time = held.and_then(|held| held.ended_by_time(event.time));
             return if by_time.as_ref() == Some(&event.kind) { Ok(()) } else { Err(NOT_DECIDED.into()) };
         }
+        // A message has vanished by the clock.
+        if let EventKind::Vanished { to } = event.kind {
+            let may = self.may_have_vanished(conversation, event, to);
+            return if may { Ok(()) } else { Err(NOT_DECIDED.into()) };
+        }
+        if role.is_some() && self.closes_unseen(conversation, event.sender, &event.kind) {
+            return Ok(());
+        }
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
@@ -172,8 +180,11 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Removed { user } => Intent::Remove { user },
         EventKind::RoleChanged { user, role } => Intent::SetRole { user, role },
         EventKind::Reacted { to, emoji, removed } => Intent::React { to, emoji, remove: removed },
-        EventKind::Edited { to, body } => Intent::Edit { to, body },
+        // When the edit vanishes follows from its message.
+        EventKind::Edited { to, body } => Intent::Edit { to, body: Body { context: None, ..body } },
         EventKind::Recalled { to } => Intent::Recall { to, within_ms: u64::MAX },
+        EventKind::Voted { to, options, removed } => Intent::Vote { to, options, remove: removed },
+        EventKind::PollClosed { to, .. } => Intent::ClosePoll { to },
         EventKind::SettingsChanged(settings) => Intent::Set(settings),
         EventKind::Muted { user, until } => Intent::Mute { user, until },
         EventKind::Banned { user, lifted } => Intent::Ban { user, lift: lifted },
@@ -181,6 +192,10 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Disbanded => Intent::Disband,
         EventKind::LinkMade { hash, uses, expires } => Intent::MakeLink { hash, uses, expires },
         EventKind::LinkRevoked { link } => Intent::RevokeLink { link },
+        EventKind::Pinned { to, removed } => Intent::Pin { to, remove: removed },
+        EventKind::JoinAsked => Intent::AskToJoin { text: String::new() },
+        EventKind::JoinClosed { user } if user == event.sender => Intent::Withdraw,
+        EventKind::JoinClosed { user } => Intent::AnswerRequest { user, accept: false },
         EventKind::CallStarted { video, device } => Intent::StartCall { video, device },
         EventKind::CallAnswered { call, device } => Intent::AnswerCall { call, answer: CallAnswer::Accept, device },
         EventKind::CallEnded { call, outcome, .. } => match outcome {
@@ -188,7 +203,7 @@ fn intent_of(event: &Event) -> Option<Intent> {
             CallOutcome::Refused => Intent::AnswerCall { call, answer: CallAnswer::Refuse, device: 0 },
             CallOutcome::Talked | CallOutcome::Cancelled | CallOutcome::Missed => Intent::EndCall { call },
         },
-        EventKind::Created { .. } | EventKind::Unknown { .. } => return None,
+        EventKind::Created { .. } | EventKind::Vanished { .. } | EventKind::Unknown { .. } => return None,
     })
 }
 

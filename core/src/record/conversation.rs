@@ -44,6 +44,25 @@ record! {
         pub disbanded: bool = 56,
         /// Rows of invite links.
         pub links: u32 = 57,
+        /// Outsiders may ask to join.
+        pub asks: bool = 58,
+        /// Rows of such requests that are open.
+        pub join_requests: u32 = 59,
+        /// Pinned messages.
+        pub pins: u32 = 60,
+        /// New messages vanish after so many seconds; zero: they stay.
+        pub retention_seconds: u32 = 100,
+        /// The first and the last of a run of vanished messages. Between them stands nothing to
+        /// read.
+        pub vanished_from: Seq = 101,
+        pub vanished_to: Seq = 102,
+    }
+}
+
+impl Conversation {
+    /// The run of vanished messages, if there is one.
+    pub fn vanished(&self) -> Option<(Seq, Seq)> {
+        (self.vanished_to > Seq::ZERO).then_some((self.vanished_from, self.vanished_to))
     }
 }
 

@@ -24,18 +24,24 @@ pub enum Work {
     Scheduled { conversation: ConversationId, sender: UserId, id: ClientMessageId },
     /// A call has rung, or lasted, for too long.
     Call { conversation: ConversationId, call: Seq },
+    /// The time of a poll is over.
+    Poll { conversation: ConversationId, poll: Seq },
     /// An upload expires.
     Upload { conversation: ConversationId, owner: UserId, id: ClientMessageId },
     /// A file that no event refers to is removed.
     File { conversation: ConversationId, file: FileHash },
     /// Chunks are removed: those of a number, from `next` to before `end`.
     Chunks { conversation: ConversationId, number: u64, next: u64, end: u64 },
+    /// A message vanishes.
+    Vanish { conversation: ConversationId, message: Seq },
 }
 
 const SCHEDULED: u8 = 1;
+const POLL: u8 = 12;
 const UPLOAD: u8 = 2;
 const FILE: u8 = 3;
 const CHUNKS: u8 = 4;
+const VANISH: u8 = 40;
 const CALL: u8 = 50;
 
 impl Work {
@@ -43,9 +49,11 @@ impl Work {
         match self {
             Work::Scheduled { conversation, .. }
             | Work::Call { conversation, .. }
+            | Work::Poll { conversation, .. }
             | Work::Upload { conversation, .. }
             | Work::File { conversation, .. }
-            | Work::Chunks { conversation, .. } => conversation.slot(),
+            | Work::Chunks { conversation, .. }
+            | Work::Vanish { conversation, .. } => conversation.slot(),
         }
     }
 
@@ -53,7 +61,8 @@ impl Work {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
-            Work::Call { .. } | Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => None,
+            Work::Call { .. } | Work::Poll { .. } | Work::Vanish { .. } => None,
+            Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => None,
         }
     }
 }
@@ -72,6 +81,11 @@ impl Part for Work {
                 Part::write(conversation, out);
                 Part::write(call, out);
             }
+            Work::Poll { conversation, poll } => {
+                out.push(POLL);
+                Part::write(conversation, out);
+                Part::write(poll, out);
+            }
             Work::Upload { conversation, owner, id } => {
                 out.push(UPLOAD);
                 Part::write(conversation, out);
@@ -88,6 +102,11 @@ impl Part for Work {
                 Part::write(conversation, out);
                 [number, next, end].into_iter().for_each(|number| Part::write(number, out));
             }
+            Work::Vanish { conversation, message } => {
+                out.push(VANISH);
+                Part::write(conversation, out);
+                Part::write(message, out);
+            }
         }
     }
 
@@ -99,6 +118,7 @@ impl Part for Work {
                 id: Part::read(parts)?,
             }),
             CALL => Some(Work::Call { conversation: Part::read(parts)?, call: Part::read(parts)? }),
+            POLL => Some(Work::Poll { conversation: Part::read(parts)?, poll: Part::read(parts)? }),
             UPLOAD => Some(Work::Upload {
                 conversation: Part::read(parts)?,
                 owner: Part::read(parts)?,
@@ -111,6 +131,7 @@ impl Part for Work {
                 next: Part::read(parts)?,
                 end: Part::read(parts)?,
             }),
+            VANISH => Some(Work::Vanish { conversation: Part::read(parts)?, message: Part::read(parts)? }),
             _ => None,
         }
     }

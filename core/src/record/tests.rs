@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Body, Event, EventKind};
 use crate::feature::{
-    ActiveCall, Ban, Edits, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OwnReactions, Pins, Reactions, Scheduled,
+    ScheduledCount, Tally, Vote,
 };
 use crate::file::FileHash;
 use crate::fold;
@@ -38,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 47] = about![
+const ALL: [About; 56] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -69,13 +70,22 @@ const ALL: [About; 47] = about![
     Cursor,
     Number,
     Large,
+    Favourite,
+    FavouriteOf,
+    FavouriteBook,
+    Personal,
+    Mention,
     Reactions,
     OwnReactions,
     Edits,
+    Tally,
+    Vote,
     GroupProfile,
     Mute,
     Ban,
     GroupLink,
+    JoinRequest,
+    Pins,
     Due,
     Scheduled,
     ScheduledCount,
@@ -177,11 +187,14 @@ proptest! {
         is_own::<Reactions>(&(conversation, seq));
         is_own::<OwnReactions>(&(conversation, user, seq));
         is_own::<Edits>(&(conversation, seq));
+        is_own::<Tally>(&(conversation, seq));
+        is_own::<Vote>(&(conversation, seq, user));
         is_own::<Event>(&(conversation, seq));
         let work = Work::Scheduled { conversation, sender: user, id: request };
         is_own::<Due>(&DueKey { at: Timestamp(number), work });
         let file = FileHash([seq.0 as u8; 32]);
         let works = [
+            Work::Poll { conversation, poll: seq },
             Work::Upload { conversation, owner: user, id: request },
             Work::File { conversation, file },
             Work::Chunks { conversation, number, next: seq.0, end: number },

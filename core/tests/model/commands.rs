@@ -6,6 +6,7 @@ use troupe_core::command::{
     AcceptInvitation, AccountChange, AdvanceCursors, Append, ChangeAccount, CloseSession, CreateGroup, CursorMove,
     Intent, OpenSession, Register, SettleOutbox, TouchSession, UpdateInbox,
 };
+use troupe_core::content::Poll;
 use troupe_core::event::Role;
 use troupe_core::feature::Settings;
 use troupe_core::record::{Author, OutboxKey};
@@ -75,6 +76,9 @@ fn change() -> impl Strategy<Value = Intent> {
         3 => (user(), until()).prop_map(|(user, until)| Intent::Mute { user, until: Timestamp(until) }),
         3 => (user(), prop::bool::weighted(0.4)).prop_map(|(user, lift)| Intent::Ban { user, lift }),
         1 => user().prop_map(|to| Intent::Transfer { to }),
+        3 => Just(Intent::AskToJoin { text: "x".to_owned() }),
+        2 => (user(), any::<bool>()).prop_map(|(user, accept)| Intent::AnswerRequest { user, accept }),
+        1 => Just(Intent::Withdraw),
         2 => settings().prop_map(|settings| Intent::Set(Box::new(settings))),
     ]
 }
@@ -88,7 +92,8 @@ fn settings() -> impl Strategy<Value = Settings> {
     let slow =
         prop_oneof![Just(0), Just(1)].prop_map(|slow| Settings { slow_seconds: Some(slow), ..Settings::default() });
     let muted = until().prop_map(|until| Settings { muted_until: Some(until), ..Settings::default() });
-    prop_oneof![slow, muted]
+    let join = (1..=3u32).prop_map(|join| Settings { join, ..Settings::default() });
+    prop_oneof![slow, muted, join]
 }
 
 fn message() -> impl Strategy<Value = Command> {
@@ -120,6 +125,29 @@ fn message_change() -> impl Strategy<Value = Command> {
     let intent = prop_oneof![
         3 => (to(), body).prop_map(|(to, body)| Intent::Edit { to, body }),
         1 => (to(), 0..20u64).prop_map(|(to, within_ms)| Intent::Recall { to, within_ms }),
+        2 => (to(), prop::bool::weighted(0.4)).prop_map(|(to, remove)| Intent::Pin { to, remove }),
+    ];
+    append(conversation(), 8, intent)
+}
+
+fn poll() -> impl Strategy<Value = Command> {
+    let options = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let poll = (any::<bool>(), any::<bool>()).prop_map(move |(multiple, anonymous)| {
+        let (question, options) = ("?".to_owned(), options.clone());
+        Intent::Message(Poll { question, options, multiple, anonymous, ends_ms: 0 }.into())
+    });
+    append(conversation(), 3, poll)
+}
+
+/// In one of the first messages: some are polls.
+fn vote() -> impl Strategy<Value = Command> {
+    let to = || prop_oneof![12 => (1..5u64).prop_map(Seq), 1 => seq()];
+    let options: [&[u32]; 8] = [&[0], &[0], &[1], &[2], &[0, 1], &[1, 0], &[3], &[]];
+    let options = prop::sample::select(options.map(<[u32]>::to_vec).to_vec());
+    let intent = prop_oneof![
+        6 => (to(), options).prop_map(|(to, options)| Intent::Vote { to, options, remove: false }),
+        2 => to().prop_map(|to| Intent::Vote { to, options: Vec::new(), remove: true }),
+        1 => to().prop_map(|to| Intent::ClosePoll { to }),
     ];
     append(conversation(), 8, intent)
 }
@@ -224,11 +252,13 @@ fn command() -> impl Strategy<Value = Command> {
         6 => message(),
         12 => reaction(),
         3 => message_change(),
+        3 => poll(),
+        9 => vote(),
         12 => group_change(),
         1 => end(),
         2 => cursors(),
         1 => settling(),
-        4 => account(),
+        6 => account(),
     ]
 }
 

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use troupe_core::command::{CursorMove, Destination, Import};
-use troupe_core::feature::{Edits, OwnReactions, Reactions};
+use troupe_core::feature::{Edits, OwnReactions, Reactions, Tally};
 use troupe_core::record::{AuditRow, Author, Conversation, Cursor, Large, Member, Number, Placed, Table};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
@@ -49,6 +49,12 @@ fn is_equal(from: &MemoryState, a: ConversationId, to: &MemoryState, b: Conversa
     assert_eq!(rows::<Large, _>(from, a, |key| key.1), rows::<Large, _>(to, b, |key| key.1));
     assert_eq!(rows::<Reactions, _>(from, a, |key| key.1), rows::<Reactions, _>(to, b, |key| key.1));
     assert_eq!(rows::<Edits, _>(from, a, |key| key.1), rows::<Edits, _>(to, b, |key| key.1));
+    // The log of an anonymous poll has its counts when it is closed.
+    let polls = |of: &MemoryState, id| {
+        let rows = of.page::<Tally>(&id, None, usize::MAX).into_iter();
+        rows.map(|((_, seq), tally)| (seq, tally.voters, tally.closed)).collect::<Vec<_>>()
+    };
+    assert_eq!(polls(from, a), polls(to, b));
     let own = |of, id| rows::<OwnReactions, _>(of, id, |key| (key.1, key.2));
     assert_eq!(own(from, a), own(to, b));
     let takes_part = |user: UserId| !a.is_group() || from.get::<Member>(&(a, user)).is_some();

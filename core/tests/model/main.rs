@@ -5,6 +5,7 @@ mod commands;
 mod imports;
 mod messages;
 mod reference;
+mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 use reference::Reference;
 use troupe_core::error::Refused;
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{Edits, OwnReactions, Reactions};
+use troupe_core::feature::{Edits, JoinRequest, Pins};
 use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
@@ -90,10 +91,16 @@ fn agrees(state: &MemoryState, model: &Reference) {
             assert_eq!(unread::unread(user, Seq(log.len() as u64), cursor.read, since, numbered), Ok(expected));
         }
     }
-    reactions_agree(state, model);
+    messages::reactions_agree(state, model);
     let edits = state.page::<Edits>(&model.id, None, usize::MAX).into_iter();
     assert_eq!(edits.map(|((_, seq), edits)| (seq, edits.seqs)).collect::<BTreeMap<_, _>>(), model.edits);
+    let pins = state.get::<Pins>(&model.id).unwrap_or_default().pins;
+    assert_eq!(pins.iter().map(|pin| Seq(pin.seq)).collect::<Vec<_>>(), model.pins);
+    let asked = state.page::<JoinRequest>(&model.id, None, usize::MAX).into_iter();
+    assert_eq!(asked.map(|((_, user), _)| user).collect::<BTreeSet<_>>(), model.asked);
+    messages::polls_agree(state, model);
     let Some(row) = row else { return };
+    assert_eq!(row.join_requests as usize, model.asked.len());
     assert_eq!(row.head, Seq(log.len() as u64));
     assert_eq!(row.members as usize, members.len());
     let owners = members.iter().filter(|(_, member)| member.role == Role::Owner).count();
@@ -105,24 +112,6 @@ fn agrees(state: &MemoryState, model: &Reference) {
     assert!(log.is_sorted_by_key(|event| event.time), "time went back");
     let ids: BTreeSet<_> = log.iter().map(|event| (event.sender, event.client_message_id)).collect();
     assert_eq!(ids.len(), log.len(), "an id has two places");
-}
-
-fn reactions_agree(state: &MemoryState, model: &Reference) {
-    let rows = state.page::<Reactions>(&model.id, None, usize::MAX).into_iter();
-    let counted = |of: Reactions| of.counts.into_iter().map(|count| (count.emoji, count.users)).collect();
-    let rows: BTreeMap<Seq, BTreeMap<String, u64>> = rows.map(|((_, seq), of)| (seq, counted(of))).collect();
-    let expected = model
-        .reactions
-        .iter()
-        .map(|(seq, of)| (*seq, of.iter().map(|(emoji, users)| (emoji.clone(), users.len() as u64)).collect()));
-    assert_eq!(rows, expected.collect());
-    let own = state.page::<OwnReactions>(&model.id, None, usize::MAX).into_iter();
-    let own: BTreeSet<_> =
-        own.flat_map(|((_, user, seq), own)| own.emoji.into_iter().map(move |emoji| (seq, emoji, user))).collect();
-    let expected = model.reactions.iter().flat_map(|(seq, of)| {
-        of.iter().flat_map(|(emoji, users)| users.iter().map(|user| (*seq, emoji.clone(), *user)))
-    });
-    assert_eq!(own, expected.collect());
 }
 
 fn run(machine: Machine, story: &Story) -> (MemoryState, Vec<(Reply, Vec<Effect>)>) {
@@ -272,8 +261,9 @@ fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     use troupe_core::planted::Bug;
     let of_groups = [Bug::MuteIgnored, Bug::SlowModeIgnored, Bug::BannedReturns];
-    for bug in
-        [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice, Bug::EditByAnother].into_iter().chain(of_groups)
+    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice, Bug::EditByAnother, Bug::VoteTwice]
+        .into_iter()
+        .chain(of_groups)
     {
         let machine = Machine { planted: bug.into() };
         let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
@@ -328,6 +318,8 @@ fn stories_go_everywhere() {
                 Effect::Invited { .. } => "invited",
                 Effect::ProfileChanged { .. } => "profile changed",
                 Effect::ContactChanged { .. } => "contact changed",
+                Effect::PersonalChanged { .. } => "personal changed",
+                Effect::FavouriteChanged { .. } => "favourite changed",
                 Effect::InvitationExpired { .. } => "invitation expired",
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",
@@ -337,16 +329,13 @@ fn stories_go_everywhere() {
         }
         let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));
         seen.extend(log.map(|event| match event.kind {
-            EventKind::Message(_) => "message",
-            EventKind::Created { .. } => "created",
-            EventKind::Renamed { .. } => "renamed",
-            EventKind::Added { .. } => "added",
-            EventKind::Removed { .. } => "removed",
-            EventKind::RoleChanged { .. } => "role changed",
-            EventKind::Reacted { removed: false, .. } => "reacted",
             EventKind::Reacted { removed: true, .. } => "took back",
             EventKind::Edited { .. } => "edited",
             EventKind::Recalled { .. } => "recalled",
+            EventKind::Vanished { .. } => "vanished",
+            EventKind::Voted { removed: false, .. } => "voted",
+            EventKind::Voted { removed: true, .. } => "unvoted",
+            EventKind::PollClosed { .. } => "poll closed",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",
@@ -355,6 +344,7 @@ fn stories_go_everywhere() {
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => "link",
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => "call",
             EventKind::Unknown { .. } => "unknown",
+            kind => kind.name(),
         }));
     }
     let all = [
@@ -371,10 +361,13 @@ fn stories_go_everywhere() {
         ],
         &["touched", "touched nothing", "account_disabled", "account_changed", "own_account"],
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
-        &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],
+        &["message", "created", "renamed", "added", "removed", "role_changed", "reacted", "took back"],
         &["edited", "recalled", "erased", "not_your_message", "another_kind", "recall_too_late", "unknown"],
+        &["voted", "poll closed", "not_a_poll", "bad_vote", "no_such_option", "already_voted"],
+        &["no_such_vote", "poll_stays"],
         &["bad_emoji", "no_such_message", "already_reacted", "no_such_reaction"],
-        &["settings changed", "muted", "banned", "transferred", "disbanded"],
+        &["settings_changed", "muted", "banned", "transferred", "disbanded", "join_asked", "join_closed", "pinned"],
+        &["already_asked", "no_such_request", "already_pinned", "not_pinned"],
         &["muted", "group_muted", "slow_mode", "not_muted", "banned", "already_banned", "not_banned", "bad_time"],
     ];
     let all = all.into_iter().flatten().copied();

@@ -5,16 +5,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_core::command::{AdvanceCursors, Append, Intent};
+use troupe_core::command::{Append, Intent};
 use troupe_core::error::Refused;
 use troupe_core::event::Role;
 use troupe_core::record::Cursor;
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
 
+use crate::messages::{Polls, erase, is_message};
+
 #[derive(Clone, Debug)]
 pub struct Reference {
     pub id: ConversationId,
     pub open: bool,
+    /// Outsiders may ask to join.
+    pub asks: bool,
+    /// Those that have asked.
+    pub asked: BTreeSet<UserId>,
+    /// Disbanded.
+    pub ended: bool,
     pub log: Vec<Event>,
     pub members: BTreeMap<UserId, Role>,
     pub cursors: BTreeMap<UserId, Cursor>,
@@ -24,6 +32,8 @@ pub struct Reference {
     pub reactions: BTreeMap<Seq, BTreeMap<String, BTreeSet<UserId>>>,
     /// The seqs of the edits, by message.
     pub edits: BTreeMap<Seq, Vec<u64>>,
+    pub pins: Vec<Seq>,
+    pub polls: Polls,
     pub banned: BTreeSet<UserId>,
     pub muted: BTreeMap<UserId, Timestamp>,
     pub muted_until: Timestamp,
@@ -37,10 +47,30 @@ fn refused(code: &'static str) -> Rejection {
 
 impl Reference {
     pub fn new(id: ConversationId) -> Reference {
-        let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
+        let (open, asks, ended, log) = (false, false, false, Vec::new());
+        let (owed, asked) = (BTreeSet::new(), BTreeSet::new());
         let (members, cursors, reactions, edits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (banned, muted, muted_until, slow_ms) = (BTreeSet::new(), BTreeMap::new(), Timestamp(0), 0);
-        Reference { id, open, log, members, cursors, owed, reactions, edits, banned, muted, muted_until, slow_ms }
+        let polls = Polls::default();
+        Reference {
+            id,
+            open,
+            asks,
+            asked,
+            ended,
+            log,
+            members,
+            cursors,
+            owed,
+            reactions,
+            edits,
+            pins: Vec::new(),
+            polls,
+            banned,
+            muted,
+            muted_until,
+            slow_ms,
+        }
     }
 
     fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
@@ -53,9 +83,15 @@ impl Reference {
         let time = self.log.last().map_or(Timestamp(now), |last| last.time.max(Timestamp(now)));
         match &kind {
             EventKind::Created { .. } => self.come(seq, sender, Role::Owner),
-            EventKind::Added { users } => users.iter().for_each(|&user| self.come(seq, user, Role::Member)),
+            EventKind::Added { users } => users.iter().for_each(|&user| {
+                self.asked.remove(&user);
+                self.come(seq, user, Role::Member);
+            }),
+            EventKind::JoinAsked => assert!(self.asked.insert(sender), "asked twice"),
+            EventKind::JoinClosed { user } => assert!(self.asked.remove(user), "closed twice"),
             EventKind::Removed { user } => {
                 self.members.remove(user);
+                self.asks &= !self.members.is_empty();
                 self.owed.insert((seq, *user, false));
             }
             EventKind::RoleChanged { user, role } => drop(self.members.insert(*user, *role)),
@@ -67,30 +103,46 @@ impl Reference {
                 self.reactions.retain(|_, of| !of.is_empty());
             }
             EventKind::Edited { to, .. } => self.edits.entry(*to).or_default().push(seq.0),
+            EventKind::Pinned { to, removed } => {
+                self.pins.retain(|seq| seq != to);
+                self.pins.extend((!removed).then_some(*to));
+            }
             EventKind::Recalled { to } => {
+                self.pins.retain(|seq| seq != to);
                 let of = self.edits.remove(to).unwrap_or_default().into_iter().chain([to.0]);
                 of.for_each(|seq| erase(&mut self.log[seq as usize - 1]));
+                self.polls.closed.remove(to);
+                self.polls.votes.remove(to);
             }
             EventKind::Transferred { to } => {
                 self.members.insert(*to, Role::Owner);
                 self.members.insert(sender, Role::Admin);
             }
             EventKind::Banned { user, lifted: true } => drop(self.banned.remove(user)),
-            EventKind::Banned { user, lifted: false } => drop(self.banned.insert(*user)),
+            EventKind::Banned { user, lifted: false } => {
+                self.asked.remove(user);
+                self.banned.insert(*user);
+            }
             EventKind::Muted { user, until: Timestamp(0) } => drop(self.muted.remove(user)),
             EventKind::Muted { user, until } => drop(self.muted.insert(*user, *until)),
             EventKind::SettingsChanged(settings) => {
+                if settings.join != 0 {
+                    (self.open, self.asks) = (settings.join == 1, settings.join == 3);
+                }
                 self.slow_ms = settings.slow_seconds.map_or(self.slow_ms, |slow| slow * 1_000);
                 self.muted_until = settings.muted_until.map_or(self.muted_until, Timestamp);
             }
+            EventKind::Voted { .. } | EventKind::PollClosed { .. } => {}
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
+            EventKind::Vanished { .. } => panic!("no story lasts until then"),
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
                 panic!("no story has calls")
             }
             EventKind::Disbanded => {
                 self.owed.extend(self.members.keys().map(|user| (seq, *user, false)));
                 self.members.clear();
+                (self.open, self.asks, self.ended) = (false, false, true);
             }
         }
         self.log.push(Event { seq, time, sender, client_message_id: id, kind, seal: None });
@@ -102,7 +154,7 @@ impl Reference {
         self.owed.insert((seq, user, true));
     }
 
-    fn has(&self, user: UserId) -> bool {
+    pub fn has(&self, user: UserId) -> bool {
         match self.id {
             ConversationId::Everyone => true,
             ConversationId::Direct { low, high } => user == low || user == high,
@@ -133,7 +185,14 @@ impl Reference {
     }
 
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
-        let of_message = matches!(c.intent, Intent::Edit { .. } | Intent::Recall { .. });
+        let of_message = matches!(
+            c.intent,
+            Intent::Edit { .. }
+                | Intent::Recall { .. }
+                | Intent::Pin { .. }
+                | Intent::Vote { .. }
+                | Intent::ClosePoll { .. }
+        );
         let changes = !of_message && !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
         if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));
@@ -144,6 +203,11 @@ impl Reference {
         if matches!(&c.intent, Intent::React { emoji, .. } if emoji.is_ascii()) {
             return Reply::Rejected(refused("bad_emoji"));
         }
+        if let Intent::Vote { options, remove, .. } = &c.intent
+            && (!options.is_sorted_by(|one, two| one < two) || (*remove && !options.is_empty()))
+        {
+            return Reply::Rejected(refused("bad_vote"));
+        }
         if matches!(&c.intent, Intent::Mute { user, .. } if *user == c.actor) {
             return Reply::Rejected(Rejection::BadRequest(""));
         }
@@ -153,10 +217,21 @@ impl Reference {
         if let Some(placed) = self.find(c.actor, c.client_message_id) {
             return placed;
         }
-        let comes_in = matches!(c.intent, Intent::Join) && self.open && !self.members.is_empty();
+        let comes_in = match c.intent {
+            Intent::Join => self.open && !self.members.is_empty(),
+            Intent::AskToJoin { .. } => self.asks,
+            Intent::Withdraw => self.asked.contains(&c.actor),
+            _ => false,
+        };
         if !self.has(c.actor) && !comes_in {
-            let join = matches!(c.intent, Intent::Join);
-            return Reply::Rejected(if join { Rejection::NotOpen } else { Rejection::NotMember });
+            return Reply::Rejected(match c.intent {
+                Intent::Join | Intent::AskToJoin { .. } => Rejection::NotOpen,
+                Intent::Withdraw => refused("no_such_request"),
+                _ => Rejection::NotMember,
+            });
+        }
+        if self.ended {
+            return Reply::Rejected(refused("group_disbanded"));
         }
         if c.after.is_some_and(|after| self.find(c.actor, after).is_none()) {
             return Reply::Rejected(Rejection::OutOfOrder);
@@ -176,8 +251,18 @@ impl Reference {
                 Ok(kind) => return self.push(now, c.actor, c.client_message_id, kind),
                 Err(code) => return Reply::Rejected(refused(code)),
             },
+            Intent::Pin { to, remove } => match self.pinned(c.actor, *to, *remove) {
+                Ok(kind) => kind,
+                Err(why) => return Reply::Rejected(why),
+            },
             Intent::Edit { .. } | Intent::Recall { .. } => {
                 return match self.changes(now, c) {
+                    Ok(kind) => self.push(now, c.actor, c.client_message_id, kind),
+                    Err(code) => Reply::Rejected(refused(code)),
+                };
+            }
+            Intent::Vote { .. } | Intent::ClosePoll { .. } => {
+                return match self.votes(c) {
                     Ok(kind) => self.push(now, c.actor, c.client_message_id, kind),
                     Err(code) => Reply::Rejected(refused(code)),
                 };
@@ -208,43 +293,6 @@ impl Reference {
         self.log.last().map_or(Timestamp(now), |last| last.time.max(Timestamp(now)))
     }
 
-    /// Whether mutes and slow mode let the actor speak.
-    fn speaks(&self, now: u64, c: &Append) -> Result<(), &'static str> {
-        if !matches!(c.intent, Intent::Message(_) | Intent::Edit { .. } | Intent::React { remove: false, .. }) {
-            return Ok(());
-        }
-        let time = self.time(now);
-        let Some(role) = self.members.get(&c.actor) else { return Ok(()) };
-        if self.muted.get(&c.actor).is_some_and(|until| *until > time) {
-            return Err("muted");
-        }
-        if *role != Role::Member {
-            return Ok(());
-        }
-        if self.muted_until > time {
-            return Err("group_muted");
-        }
-        if self.slow_ms == 0 || !matches!(c.intent, Intent::Message(_)) {
-            return Ok(());
-        }
-        // A coming counts like a message, and an event from before slow mode does not count.
-        let counts = |event: &&Event| match &event.kind {
-            EventKind::Added { users } => users.contains(&c.actor),
-            _ => is_message(event) && event.sender == c.actor,
-        };
-        let mut slow = false;
-        let mut spoke = None;
-        for event in &self.log {
-            match &event.kind {
-                EventKind::SettingsChanged(settings) => slow = settings.slow_seconds.map_or(slow, |slow| slow > 0),
-                EventKind::Added { users } if !slow && users.contains(&c.actor) => spoke = None,
-                _ if slow && counts(&event) => spoke = Some(event.time),
-                _ => {}
-            }
-        }
-        if spoke.is_some_and(|spoke: Timestamp| time.0 < spoke.0 + self.slow_ms) { Err("slow_mode") } else { Ok(()) }
-    }
-
     /// Of one that is in, or comes in.
     fn allowed(&self, time: Timestamp, actor: UserId, change: &Intent) -> Result<EventKind, Rejection> {
         let role = self.members.get(&actor).copied();
@@ -253,7 +301,15 @@ impl Reference {
             (Intent::Join, Some(_)) => Err(Rejection::AlreadyMember),
             (Intent::Join, None) if self.banned.contains(&actor) => Err(refused("banned")),
             (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
-            (Intent::Message(_) | Intent::React { .. } | Intent::Edit { .. } | Intent::Recall { .. }, _)
+            (Intent::AskToJoin { .. }, Some(_)) => Err(Rejection::AlreadyMember),
+            (Intent::AskToJoin { .. }, None) if self.banned.contains(&actor) => Err(refused("banned")),
+            (Intent::AskToJoin { .. }, None) if self.asked.contains(&actor) => Err(refused("already_asked")),
+            (Intent::AskToJoin { .. }, None) => Ok(EventKind::JoinAsked),
+            (Intent::Withdraw, _) if !self.asked.contains(&actor) => Err(refused("no_such_request")),
+            (Intent::Withdraw, _) => Ok(EventKind::JoinClosed { user: actor }),
+            (Intent::Message(_) | Intent::React { .. } | Intent::Edit { .. }, _)
+            | (Intent::Recall { .. } | Intent::Pin { .. }, _)
+            | (Intent::Vote { .. } | Intent::ClosePoll { .. }, _)
             | (_, None) => Err(Rejection::NotMember),
             (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
             (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
@@ -305,6 +361,10 @@ impl Reference {
                     _ => Ok(EventKind::Banned { user: *user, lifted: *lift }),
                 }
             }
+            (Intent::AnswerRequest { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
+            (Intent::AnswerRequest { user, .. }, _) if !self.asked.contains(user) => Err(refused("no_such_request")),
+            (Intent::AnswerRequest { user, accept: true }, _) => Ok(EventKind::Added { users: vec![*user] }),
+            (Intent::AnswerRequest { user, accept: false }, _) => Ok(EventKind::JoinClosed { user: *user }),
             (Intent::Transfer { .. } | Intent::Disband, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
             (Intent::Transfer { to }, _) if *to == actor => Err(Rejection::BadRequest("")),
             (Intent::Transfer { to }, _) => match self.members.get(to) {
@@ -326,24 +386,6 @@ impl Reference {
             },
         }
     }
-
-    pub fn advance(&mut self, c: &AdvanceCursors) -> Reply {
-        let head = Seq(self.log.len() as u64);
-        for to in &c.moves {
-            if !self.has(to.user) {
-                continue;
-            }
-            let cursor = self.cursors.entry(to.user).or_default();
-            if to.delivered <= head && to.delivered > cursor.delivered {
-                cursor.delivered = to.delivered;
-            }
-            if to.read <= head && to.read > cursor.read {
-                cursor.read = to.read;
-            }
-            cursor.delivered = cursor.delivered.max(cursor.read);
-        }
-        Reply::Done
-    }
 }
 
 /// The id of the removal that stands before a ban.
@@ -351,13 +393,4 @@ fn beside(request: ClientMessageId) -> ClientMessageId {
     let mut flipped = request.0;
     flipped[15] ^= 1;
     ClientMessageId(xxhash_rust::xxh3::xxh3_128(&flipped).to_be_bytes())
-}
-
-/// Recalled or not.
-pub fn is_message(event: &Event) -> bool {
-    event.kind.number() == EventKind::MESSAGE
-}
-
-fn erase(event: &mut Event) {
-    event.kind = EventKind::Unknown { kind: event.kind.number(), content: Default::default() };
 }

@@ -3,10 +3,12 @@
 //! ```text
 //! "hello" · text 70000 · raw 7 ff00
 //! image cat.png · place 525200000 134050000 · card g2038 · notice "text"
+//! behind it: [reply 3] [thread 2] [mention bert] [mention everyone] [expires 5000]
+//! poll "question" a,b [multiple] [anonymous] [ends 5000]
 //! behind it: [reply 3] [thread 2] [mention bert] [mention everyone]
 //! ```
 
-use troupe_core::content::{Attachment, Card, Image, Location, Notice};
+use troupe_core::content::{Attachment, Card, Image, Location, Notice, Poll};
 use troupe_core::event::Content;
 use troupe_core::{Body, Seq};
 
@@ -21,6 +23,7 @@ pub fn body<'w>(world: &World, words: &'w [&'w str]) -> Result<(Body, &'w [&'w s
             ["reply", seq, rest @ ..] => (body.replying_to(Seq(number(seq)?)), rest),
             ["thread", seq, rest @ ..] => (body.in_thread(Seq(number(seq)?)), rest),
             ["mention", "everyone", rest @ ..] => (body.mentioning_everyone(), rest),
+            ["expires", after, rest @ ..] => (body.expiring_in_ms(number(after)?), rest),
             ["mention", user, rest @ ..] => (body.mentioning(&[world.user(user)?]), rest),
             rest => return Ok((body, rest)),
         };
@@ -46,6 +49,28 @@ fn alone<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
         }
         ["card", group, rest @ ..] => (Card { group: (*group).to_owned(), ..Card::default() }.into(), rest),
         ["notice", text, rest @ ..] => (Notice { text: (*text).to_owned() }.into(), rest),
+        ["poll", question, options, rest @ ..] => {
+            let options = options.split(',').map(str::to_owned).collect();
+            let mut poll = Poll { question: (*question).to_owned(), options, ..Poll::default() };
+            let mut rest = rest;
+            loop {
+                rest = match rest {
+                    ["multiple", rest @ ..] => {
+                        poll.multiple = true;
+                        rest
+                    }
+                    ["anonymous", rest @ ..] => {
+                        poll.anonymous = true;
+                        rest
+                    }
+                    ["ends", at, rest @ ..] => {
+                        poll.ends_ms = number(at)?;
+                        rest
+                    }
+                    rest => return Ok((poll.into(), rest)),
+                };
+            }
+        }
         [text, rest @ ..] => return Ok((Body::text(text), rest)),
         [] => return Err("a message without words".to_owned()),
     };

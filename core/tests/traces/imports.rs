@@ -72,6 +72,7 @@ pub fn run(world: &mut World, words: &[&str]) -> Result<Vec<String>, String> {
 fn kind(world: &World, what: &[&str]) -> Result<EventKind, String> {
     Ok(match what {
         ["said", text] | ["said", text, "erased"] => EventKind::Message(Body::text(text)),
+        ["said", text, "expires", after] => EventKind::Message(Body::text(text).expiring_in_ms(number(after)?)),
         ["created", name] => EventKind::Created { name: (*name).to_owned() },
         ["renamed", name] => EventKind::Renamed { name: (*name).to_owned() },
         ["added", users @ ..] => {
@@ -91,6 +92,7 @@ fn kind(world: &World, what: &[&str]) -> Result<EventKind, String> {
             EventKind::Edited { to: Seq(number(to)?), body: Body::text(text) }
         }
         ["recalled", to] => EventKind::Recalled { to: Seq(number(to)?) },
+        ["vanished", to] => EventKind::Vanished { to: Seq(number(to)?) },
         ["kind", kind, ..] => EventKind::Unknown { kind: number(kind)? as u32, content: vec![1, 2, 3].into() },
         _ => return Err("no such event".to_owned()),
     })

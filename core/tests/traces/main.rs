@@ -12,6 +12,7 @@ mod files;
 mod imports;
 mod messages;
 mod people;
+mod personal;
 mod script;
 mod show;
 mod world;

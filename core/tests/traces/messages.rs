@@ -3,18 +3,21 @@
 //! ```text
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"        to the message 3
 //! edit anna team r8 3 "text" · recall anna team r9 3 120000    a sender recalls within so many ms
-//! show reactions team anna bert ... · show edits team
+//! pin anna team r10 3 · unpin anna team r11 3
+//! vote anna team r8 3 0 [2 ...] · unvote anna team r9 3 · close-poll anna team r9 3
+//! show reactions team anna bert ... · show edits team · show pins team · show polls team
 //! ```
 
-use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::feature::{Count, Edits, OwnReactions, Pins, Reactions, Tally, Vote};
 use troupe_core::{Append, Command, ConversationId, Intent, Rows, Seq};
 
 use crate::bodies::body;
 use crate::script::{id, number};
+use crate::show;
 use crate::world::World;
 
 pub fn knows(verb: &str) -> bool {
-    ["react", "unreact", "edit", "recall"].contains(&verb)
+    ["react", "unreact", "edit", "recall", "pin", "unpin", "vote", "unvote", "close-poll"].contains(&verb)
 }
 
 pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>, String> {
@@ -23,7 +26,13 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
     let intent = match (verb, rest) {
         ("react" | "unreact", [emoji]) => Intent::React { to, emoji: (*emoji).to_owned(), remove: verb == "unreact" },
         ("edit", rest) => Intent::Edit { to, body: body(world, rest)?.0 },
+        ("pin" | "unpin", []) => Intent::Pin { to, remove: verb == "unpin" },
         ("recall", [within_ms]) => Intent::Recall { to, within_ms: number(within_ms)? },
+        ("vote" | "unvote", options) => {
+            let options = options.iter().map(|option| number(option).map(|option| option as u32));
+            Intent::Vote { to, options: options.collect::<Result<_, _>>()?, remove: verb == "unvote" }
+        }
+        ("close-poll", []) => Intent::ClosePoll { to },
         _ => return Err("no such words".to_owned()),
     };
     let (conversation, actor) = (world.conversation(conversation)?, world.user(user)?);
@@ -44,6 +53,23 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             for user in users {
                 let own = world.state.page::<OwnReactions>(&(conversation, world.user(user)?), None, usize::MAX);
                 lines.extend(own.iter().map(|((_, _, seq), own)| format!("{user} {seq}: {}", own.emoji.join(" "))));
+            }
+            Ok(lines)
+        }
+        ["pins", conversation] => {
+            let row = world.state.get::<Pins>(&world.conversation(conversation)?).unwrap_or_default();
+            let name = |user: u64| crate::show::name(world, troupe_core::UserId(user));
+            Ok(row.pins.iter().map(|pin| format!("{} by {} at {}", pin.seq, name(pin.by), pin.time_ms)).collect())
+        }
+        ["polls", conversation] => {
+            let conversation = world.conversation(conversation)?;
+            let mut lines = Vec::new();
+            for ((_, seq), tally) in world.state.page::<Tally>(&conversation, None, usize::MAX) {
+                let closed = if tally.closed { " closed" } else { "" };
+                lines.push(format!("{seq}: {:?} of {}{closed}", tally.counts, tally.voters));
+            }
+            for ((_, seq, user), vote) in world.state.page::<Vote>(&conversation, None, usize::MAX) {
+                lines.push(format!("{} {seq}: {:?}", show::name(world, user), vote.options));
             }
             Ok(lines)
         }

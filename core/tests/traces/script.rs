@@ -12,13 +12,15 @@
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
 //! set team anna r8 [notice "text"] [avatar hash] [join open] [history everything] [slow 30] [muted 5000]
-//!     [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
+//!     [retain 60] [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
 //! transfer team anna r12 bert · disband team anna r13
 //! link team anna r14 code 3 5000 · unlink team anna r15 code · enter team bert r16 code · show links team
+//! apply team bert r17 "text" · admit team anna r18 bert · refuse team anna r19 bert · withdraw team bert r20
+//! show requests team
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`];
-//! people: see [`crate::people`]; calls: see [`crate::calls`]; files: see [`crate::files`];
+//! people: see [`crate::people`]; a user's own state: see [`crate::personal`]; calls: see [`crate::calls`]; files: see [`crate::files`];
 //! messages: see [`crate::messages`]
 //! show settings team · show bans team · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
@@ -29,7 +31,7 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::feature::{Act, Ban, GroupLink, GroupProfile, Mute, Permission, Settings, link_id};
+use troupe_core::feature::{Act, Ban, GroupLink, GroupProfile, JoinRequest, Mute, Permission, Settings, link_id};
 use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
     ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, Timestamp, TokenHash, UserId, Username,
@@ -41,6 +43,7 @@ use crate::files;
 use crate::imports;
 use crate::messages;
 use crate::people;
+use crate::personal;
 use crate::show;
 use crate::world::World;
 use crate::{bodies, calls};
@@ -80,6 +83,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         [verb, rest @ ..] if messages::knows(verb) => return messages::run(world, verb, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
         [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
+        [verb, rest @ ..] if personal::knows(verb) => return personal::run(world, verb, rest),
         [verb, rest @ ..] if files::knows(verb) => return files::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
@@ -156,7 +160,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             Command::SettleOutbox(SettleOutbox { slot, rows: rows.collect::<Result<_, String>>()? })
         }
         [verb, group, actor, request, rest @ ..] => Command::Append(Append {
-            conversation: ConversationId::Group(world.group(group)?),
+            conversation: world.conversation(group)?,
             actor: world.user(actor)?,
             client_message_id: id(request)?,
             after: None,
@@ -188,6 +192,9 @@ fn change(world: &World, verb: &str, rest: &[&str]) -> Result<Intent, String> {
             Intent::MakeLink { hash: TokenHash(padded(code)?), uses, expires }
         }
         ("unlink", [code]) => Intent::RevokeLink { link: link_id(&TokenHash(padded(code)?)) },
+        ("apply", [text]) => Intent::AskToJoin { text: (*text).to_owned() },
+        ("admit" | "refuse", [user]) => Intent::AnswerRequest { user: world.user(user)?, accept: verb == "admit" },
+        ("withdraw", []) => Intent::Withdraw,
         ("enter", [code]) => Intent::JoinByLink { hash: TokenHash(padded(code)?) },
         _ => return Err("no such words".to_owned()),
     })
@@ -202,12 +209,19 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
             "name" => settings.name = Some((*value).to_owned()),
             "notice" => settings.notice = Some((*value).to_owned()),
             "avatar" => settings.avatar = Some((*value).to_owned()),
-            "join" => settings.join = if *value == "open" { Settings::OPEN } else { Settings::INVITE_ONLY },
+            "join" => {
+                settings.join = match *value {
+                    "open" => Settings::OPEN,
+                    "approval" => Settings::APPROVAL,
+                    _ => Settings::INVITE_ONLY,
+                }
+            }
             "history" => {
                 let all = *value == "everything";
                 settings.history = if all { Settings::EVERYTHING } else { Settings::SINCE_JOINING };
             }
             "slow" => settings.slow_seconds = Some(number(value)?),
+            "retain" => settings.retention_seconds = Some(number(value)?),
             "muted" => settings.muted_until = Some(number(value)?),
             "permit" => {
                 let [role, tail @ ..] = rest else { return Err("expected an act and a role".to_owned()) };
@@ -243,7 +257,10 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let conversation = world.conversation(conversation)?;
             let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
             let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
-            Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
+            let mut lines = vec![format!("owners {owners}, wrote {wrote:?}")];
+            let retention = row.retention_seconds;
+            lines.extend(row.vanished().map(|(from, to)| format!("retention {retention}, vanished {from} to {to}")));
+            Ok(lines)
         }
         ["settings", conversation] => {
             let conversation = world.conversation(conversation)?;
@@ -263,6 +280,13 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             lines.extend(mutes.iter().map(mute));
             Ok(lines)
         }
+        ["requests", conversation] => {
+            let requests = world.state.page::<JoinRequest>(&world.conversation(conversation)?, None, usize::MAX);
+            let row = |((_, user), request): &((ConversationId, UserId), JoinRequest)| {
+                format!("{} at {}: {:?}", show::name(world, *user), request.at, request.text)
+            };
+            Ok(requests.iter().map(row).collect())
+        }
         ["links", conversation] => {
             let links = world.state.page::<GroupLink>(&world.conversation(conversation)?, None, usize::MAX);
             let row = |(_, link): &((ConversationId, u64), GroupLink)| {
@@ -277,7 +301,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             };
             Ok(bans.iter().map(row).collect())
         }
-        ["reactions" | "edits", ..] => messages::shown(world, words),
+        ["reactions" | "edits" | "pins" | "polls", ..] => messages::shown(world, words),
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {
             let entries = world.state.inbox(world.user(user)?);
@@ -300,7 +324,8 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             Ok(sessions.iter().map(|(_, session)| format!("{} since {}", session.device, session.created)).collect())
         }
         _ => {
-            let others = || people::shown(world, words).unwrap_or_else(|| accounts::shown(world, words));
+            let shown = personal::shown(world, words).or_else(|| people::shown(world, words));
+            let others = || shown.unwrap_or_else(|| accounts::shown(world, words));
             files::shown(world, words).unwrap_or_else(others)
         }
     }

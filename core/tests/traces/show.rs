@@ -6,6 +6,7 @@ use troupe_core::record::OutboxRow;
 use troupe_core::{Body, ClientMessageId, ConversationId, Effect, Event, EventKind, Reply, UserId};
 
 use crate::people;
+use crate::personal;
 use crate::world::World;
 
 pub fn reply(world: &World, reply: &Reply) -> String {
@@ -60,6 +61,15 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         Effect::ProfileChanged { user, profile } => {
             format!("profile of {} {}", name(world, *user), people::described(profile))
         }
+        Effect::FavouriteChanged { user, conversation: of, seq, removed, version } => {
+            let (user, of) = (name(world, *user), conversation(world, *of));
+            let what = if *removed { "drops" } else { "saves" };
+            format!("{user} {what} {of} {seq}, version {version}")
+        }
+        Effect::PersonalChanged { conversation: of, user, row, .. } => {
+            let (of, user) = (conversation(world, *of), name(world, *user));
+            format!("state of {of} for {user}: {}", personal::described(row))
+        }
         Effect::ContactChanged { user, other, contact, blocked } => {
             let contact = people::contact(world, *other, contact, *blocked);
             format!("contact of {}: {contact}", name(world, *user))
@@ -88,13 +98,20 @@ pub fn event(world: &World, event: &Event) -> String {
         kind @ (EventKind::Reacted { .. }
         | EventKind::Edited { .. }
         | EventKind::Recalled { .. }
+        | EventKind::Vanished { .. }
+        | EventKind::PollClosed { .. }
         | EventKind::SettingsChanged(_)
         | EventKind::Disbanded) => kind.words(),
+        EventKind::Voted { options, .. } => format!("{}: {options:?}", event.kind.words()),
         EventKind::Muted { user, until } => format!("muted {} until {until}", name(world, *user)),
         EventKind::Banned { user, lifted: false } => format!("banned {}", name(world, *user)),
         EventKind::Banned { user, lifted: true } => format!("lifted the ban of {}", name(world, *user)),
         EventKind::LinkMade { hash, uses, .. } => format!("made the link {} for {uses} uses", text(&hash.0)),
-        kind @ (EventKind::LinkRevoked { .. } | EventKind::CallStarted { .. }) => kind.words(),
+        kind @ (EventKind::LinkRevoked { .. }
+        | EventKind::CallStarted { .. }
+        | EventKind::JoinAsked
+        | EventKind::Pinned { .. }) => kind.words(),
+        EventKind::JoinClosed { user } => format!("closed the request of {}", name(world, *user)),
         EventKind::CallAnswered { call, device } => format!("answered the call {call} with the device {device}"),
         EventKind::CallEnded { call, caller, outcome, lasted_ms, .. } => {
             format!("call {call} of {} ended: {}, {lasted_ms} ms", name(world, *caller), outcome.name())
@@ -157,6 +174,9 @@ pub fn said(world: &World, body: &Body) -> String {
         context.mentions.iter().for_each(|user| add("mentions", name(world, UserId(*user))));
         if context.mentions_everyone {
             add("mentions", "everyone".to_owned());
+        }
+        if context.expires_in_ms != 0 {
+            add("vanishes after", context.expires_in_ms.to_string());
         }
     }
     said

@@ -172,6 +172,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "group_muted"
             | "banned"
             | "not_your_message"
+            | "anonymous_poll"
             | "recall_too_late"
             | "bad_link"
             | "link_used_up"
@@ -190,6 +191,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_invitation"
             | "no_such_message"
             | "no_such_reaction"
+            | "no_such_request"
+            | "no_such_vote"
             | "no_such_scheduled"
             | "no_such_contact"
             | "no_such_report"
@@ -202,7 +205,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             _,
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
-            | "bad_thread" | "bad_file_name" | "wrong_hash",
+            | "bad_thread" | "no_word" | "too_many_words" | "bad_file_name" | "wrong_hash" | "bad_expiry" | "bad_poll"
+            | "bad_poll_end" | "bad_vote" | "no_such_option",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

@@ -9,18 +9,25 @@ pub mod contacts;
 pub mod conversations;
 pub mod event;
 pub mod events;
+pub mod favourites;
 pub mod files;
 pub mod groups;
 pub mod invitations;
+pub mod join_requests;
 pub mod links;
 pub mod me;
 pub mod members;
 pub mod messages;
 pub mod moderation;
 pub mod nodes;
+pub mod personal;
+pub mod pins;
+pub mod polls;
 pub mod reactions;
+pub mod readers;
 pub mod reports;
 pub mod scheduled;
+pub mod search;
 pub mod signals;
 pub mod uploads;
 pub mod users;
@@ -43,6 +50,10 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(changes::edit, changes::recall))
         .routes(routes!(reactions::give, reactions::take_back))
+        .routes(routes!(search::search))
+        .routes(routes!(polls::vote, polls::take_back))
+        .routes(routes!(polls::close))
+        .routes(routes!(polls::votes))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))
@@ -61,12 +72,23 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))
         .routes(routes!(conversations::read))
+        .routes(routes!(personal::show, personal::change))
+        .routes(routes!(personal::delete))
+        .routes(routes!(favourites::list))
+        .routes(routes!(favourites::save, favourites::remove))
         .routes(routes!(conversations::delivered))
         .routes(routes!(groups::create))
         .routes(routes!(moderation::settings))
         .routes(routes!(moderation::transfer))
         .routes(routes!(moderation::disband))
         .routes(routes!(moderation::bans))
+        .routes(routes!(join_requests::list, join_requests::ask, join_requests::withdraw))
+        .routes(routes!(readers::list))
+        .routes(routes!(readers::count))
+        .routes(routes!(pins::list))
+        .routes(routes!(pins::pin, pins::unpin))
+        .routes(routes!(join_requests::accept))
+        .routes(routes!(join_requests::refuse))
         .routes(routes!(links::list, links::create))
         .routes(routes!(links::revoke))
         .routes(routes!(links::preview))

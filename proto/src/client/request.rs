@@ -58,6 +58,27 @@ pub fn recall_message(actor: UserId, recall: &wire::RecallMessage, within_ms: u6
     })
 }
 
+/// A vote of `actor` in a poll, or one that it takes back.
+pub fn vote(actor: UserId, vote: wire::Vote) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("vote.conversation", &vote.conversation)?,
+        actor,
+        client_message_id: client_message_id("vote.request", &vote.request)?,
+        after: None,
+        intent: Intent::Vote { to: Seq(vote.seq), options: vote.options, remove: vote.remove },
+    })
+}
+
+pub fn close_poll(actor: UserId, close: &wire::ClosePoll) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("close_poll.conversation", &close.conversation)?,
+        actor,
+        client_message_id: client_message_id("close_poll.request", &close.request)?,
+        after: None,
+        intent: Intent::ClosePoll { to: Seq(close.seq) },
+    })
+}
+
 pub fn create_group(creator: UserId, create: wire::CreateGroup) -> Result<CreateGroup, DecodeError> {
     Ok(CreateGroup {
         creator,
@@ -105,6 +126,12 @@ impl TryFrom<Change> for Intent {
                 expires: Timestamp(link.expires_ms),
             },
             Change::RevokeLink(link) => Intent::RevokeLink { link },
+            Change::AskToJoin(text) => Intent::AskToJoin { text },
+            Change::AnswerRequest(answer) => Intent::AnswerRequest {
+                user: user("change_group.answer_request.user", answer.user)?,
+                accept: answer.accept,
+            },
+            Change::Withdraw(wire::Done {}) => Intent::Withdraw,
             // A text that is no code is that of no link.
             Change::JoinLink(code) => Intent::JoinByLink { hash: code_hash(&code).unwrap_or(TokenHash([0; 32])) },
         })
@@ -132,6 +159,11 @@ pub fn change(intent: &Intent) -> Option<Change> {
         Intent::Ban { user, lift } => Change::Ban(wire::Banned { user: user.0, lifted: *lift }),
         Intent::Transfer { to } => Change::Transfer(to.0),
         Intent::Disband => Change::Disband(wire::Done {}),
+        Intent::AskToJoin { text } => Change::AskToJoin(text.clone()),
+        Intent::AnswerRequest { user, accept } => {
+            Change::AnswerRequest(wire::AnswerRequest { user: user.0, accept: *accept })
+        }
+        Intent::Withdraw => Change::Withdraw(wire::Done {}),
         _ => return None,
     })
 }

@@ -15,8 +15,17 @@ fn of_number(number: u32) -> i32 {
 
 impl From<wire::GroupSettings> for Settings {
     fn from(settings: wire::GroupSettings) -> Settings {
-        let wire::GroupSettings { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions } =
-            settings;
+        let wire::GroupSettings {
+            name,
+            notice,
+            avatar,
+            join,
+            history,
+            slow_seconds,
+            muted_until_ms,
+            permissions,
+            retention_seconds,
+        } = settings;
         let permission = |of: wire::Permission| Permission { act: number(of.act), role: number(of.role) };
         Settings {
             name,
@@ -27,6 +36,7 @@ impl From<wire::GroupSettings> for Settings {
             slow_seconds,
             muted_until: muted_until_ms,
             permissions: permissions.into_iter().map(permission).collect(),
+            retention_seconds,
         }
     }
 }
@@ -43,6 +53,7 @@ impl From<&Settings> for wire::GroupSettings {
             slow_seconds: settings.slow_seconds,
             muted_until_ms: settings.muted_until,
             permissions: settings.permissions.iter().map(permission).collect(),
+            retention_seconds: settings.retention_seconds,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use prost::Message;
 use troupe_core::content::{
-    Attachment, Card, Content, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice,
+    Attachment, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
 };
 use troupe_core::{Body, EventKind};
 use troupe_proto::wire::client as wire;
@@ -44,6 +44,9 @@ fn core_and_the_protocol_write_the_same_bytes() {
     let place = Location { latitude_e7: -900_000_000, longitude_e7: 1_800_000_000, name: name.clone() };
     same::<wire::LocationBody>(place, wire::BodyKind::BodyLocation);
     same::<wire::CustomBody>(Custom { name, data: vec![0, 255].into() }, wire::BodyKind::BodyCustom);
+    let options = vec!["soup".to_owned(), "pasta".to_owned()];
+    let poll = Poll { question: "Lunch?".into(), options, multiple: true, anonymous: true, ends_ms: 1_700_000_000_000 };
+    same::<wire::PollBody>(poll, wire::BodyKind::BodyPoll);
     same::<wire::NoticeBody>(Notice { text: "noon".into() }, wire::BodyKind::BodyNotice);
 }
 

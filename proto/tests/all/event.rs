@@ -44,6 +44,13 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         }
         EventKind::Edited { to, body } => wire::Edited { to: to.0, body: Some(body.into()) }.encode_to_vec(),
         EventKind::Recalled { to } => wire::Recalled { to: to.0 }.encode_to_vec(),
+        EventKind::Vanished { to } => wire::Vanished { to: to.0 }.encode_to_vec(),
+        EventKind::Voted { to, options, removed } => {
+            wire::Voted { to: to.0, options: options.clone(), removed: *removed }.encode_to_vec()
+        }
+        EventKind::PollClosed { to, voters, counts } => {
+            wire::PollClosed { to: to.0, voters: *voters, counts: counts.clone() }.encode_to_vec()
+        }
         EventKind::Reacted { to, emoji, removed } => {
             wire::Reacted { to: to.0, emoji: emoji.clone(), removed: *removed }.encode_to_vec()
         }
@@ -56,6 +63,9 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
             wire::LinkMade { hash: hash.0.to_vec().into(), uses: *uses, expires_ms: expires.0 }.encode_to_vec()
         }
         EventKind::LinkRevoked { link } => wire::LinkRevoked { link: *link }.encode_to_vec(),
+        EventKind::Pinned { to, removed } => wire::Pinned { to: to.0, removed: *removed }.encode_to_vec(),
+        EventKind::JoinAsked => wire::JoinAsked {}.encode_to_vec(),
+        EventKind::JoinClosed { user } => wire::JoinClosed { user: user.0 }.encode_to_vec(),
         EventKind::CallStarted { video, device } => {
             wire::CallStarted { video: *video, device: *device }.encode_to_vec()
         }

@@ -5,6 +5,7 @@ mod accounts;
 mod files;
 mod messages;
 mod people;
+mod personal;
 
 use std::fmt::{Debug, Write};
 use std::path::Path;
@@ -25,7 +26,6 @@ use troupe_core::{
     TokenHash, UserId, Username,
 };
 use troupe_proto::StampedBatch;
-use troupe_proto::client::SessionToken;
 
 use crate::Kept;
 
@@ -159,6 +159,9 @@ fn conversation() {
         shows_history: true,
         disbanded: true,
         links: 2,
+        asks: true,
+        join_requests: 1,
+        pins: 1,
         ..group.clone()
     };
     let rows = [("group", group), ("owners", counted), ("wrote", wrote), ("large", large), ("moderated", moderated)];
@@ -207,6 +210,7 @@ fn settings() -> Settings {
         slow_seconds: Some(30),
         muted_until: Some(0),
         permissions: vec![Permission { act: 4, role: 1 }],
+        retention_seconds: Some(60),
     }
 }
 
@@ -239,6 +243,11 @@ fn event() {
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
         ("edited", EventKind::Edited { to: Seq(299), body: Body::text("hello, world") }),
         ("recalled", EventKind::Recalled { to: Seq(299) }),
+        ("vanishing", EventKind::Message(Body::text("hello").expiring_in_ms(60_000))),
+        ("vanished", EventKind::Vanished { to: Seq(299) }),
+        ("voted", EventKind::Voted { to: Seq(299), options: vec![0, 2], removed: false }),
+        ("vote_taken_back", EventKind::Voted { to: Seq(299), options: vec![], removed: true }),
+        ("poll_closed", EventKind::PollClosed { to: Seq(299), voters: 2, counts: vec![1, 0, 300] }),
         ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),
@@ -247,6 +256,10 @@ fn event() {
         ("disbanded", EventKind::Disbanded),
         ("link_made", EventKind::LinkMade { hash: TOKEN, uses: 3, expires: NOW }),
         ("link_revoked", EventKind::LinkRevoked { link: 77 }),
+        ("join_asked", EventKind::JoinAsked),
+        ("join_closed", EventKind::JoinClosed { user: BOB }),
+        ("pinned", EventKind::Pinned { to: Seq(299), removed: false }),
+        ("unpinned", EventKind::Pinned { to: Seq(299), removed: true }),
         started,
         answered,
         ended,
@@ -346,6 +359,9 @@ fn command() {
         ("react", react(false)),
         ("take_back", react(true)),
         ("edit", append(DIRECT, None, Intent::Edit { to: Seq(299), body: Body::text("hello, world") })),
+        ("vote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![0, 2], remove: false })),
+        ("unvote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![], remove: true })),
+        ("close_poll", append(DIRECT, None, Intent::ClosePoll { to: Seq(299) })),
         ("recall", append(DIRECT, None, Intent::Recall { to: Seq(299), within_ms: 120_000 })),
     ];
     record("append", &appends);
@@ -379,12 +395,4 @@ fn stamped_batch() {
     let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
     record_of(1, "stamped_batch", &[("two", batch), ("empty", empty)]);
     record_of(2, "stamped_batch", &[("second_level", second)]);
-}
-
-#[test]
-fn session_token() {
-    let token = SessionToken { user: ALICE, device: device(), secret: [0xd4; 32] };
-    kept("session_token", &[("session_token", token)], SessionToken::encode, |bytes| {
-        SessionToken::decode(bytes).expect("kept bytes decode")
-    });
 }

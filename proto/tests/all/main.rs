@@ -12,12 +12,14 @@ mod total;
 mod values;
 
 use troupe_core::feature::{
-    ActiveCall, Ban, Edits, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OwnReactions, Pins, Reactions, Scheduled,
+    ScheduledCount, Tally, Vote,
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, File, FileUsage, Gate, InboxEntry, Invitation, Invite,
-    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Seen, Session, Upload, User,
+    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Favourite, FavouriteBook, File, FileUsage, Gate,
+    InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, Personal, Profile, Report, ReportBook, Reservation,
+    Seen, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -56,10 +58,14 @@ kept!(
     Conversation,
     Cursor,
     Event,
+    Favourite,
+    FavouriteBook,
     Gate,
     File,
     FileUsage,
     GroupLink,
+    JoinRequest,
+    Pins,
     GroupProfile,
     InboxEntry,
     Invitation,
@@ -70,8 +76,11 @@ kept!(
     OwedContact,
     OwnReactions,
     Edits,
+    Personal,
     Profile,
     Reactions,
+    Tally,
+    Vote,
     Report,
     ReportBook,
     Reservation,

@@ -109,10 +109,17 @@ fn every_code_is_explained() {
         .chain(signal::REFUSALS.map(|of| of.code))
         .chain(Intent::refusals().map(|of| of.code))
         .chain(
-            [machine::import::REFUSALS, machine::file::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
-                .concat()
-                .into_iter()
-                .map(|of| of.code),
+            [
+                machine::import::REFUSALS,
+                machine::file::REFUSALS,
+                machine::contact::REFUSALS,
+                machine::favourite::REFUSALS,
+                machine::personal::REFUSALS,
+                machine::report::REFUSALS,
+            ]
+            .concat()
+            .into_iter()
+            .map(|of| of.code),
         )
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)
@@ -173,9 +180,26 @@ fn limits_are_those_of_the_program() {
         ("files of a user in a conversation", limits::FILES_BYTES_OF_USER as usize, "bytes"),
         ("files of a conversation", limits::FILES_BYTES_OF_CONVERSATION as usize, "bytes"),
         ("page of bans", limits::PAGE_BANS, "users"),
+        ("words of a search", limits::SEARCH_WORDS, "words"),
+        ("query of a search", limits::SEARCH_CHARS, "characters"),
+        ("page of a search", limits::PAGE_FOUND, "messages"),
+        ("rows that a page of a search reads", limits::SEARCH_ROWS, "rows"),
+        ("conversations that a page of a search looks into", limits::SEARCH_CONVERSATIONS, "conversations"),
         ("users that a link lets in", limits::LINK_USES as usize, "users"),
         ("invite links of a group", limits::GROUP_LINKS, "links"),
+        ("members of a conversation that shows readers", limits::READERS_MEMBERS, "users"),
+        ("page of readers", limits::PAGE_READERS, "users"),
+        ("messages whose readers are counted in one request", limits::READ_COUNTS, "messages"),
+        ("pinned messages of a conversation", limits::PINS, "messages"),
+        ("open requests to join a group", limits::JOIN_REQUESTS, "requests"),
+        ("text of a request to join", limits::JOIN_TEXT_BYTES, "bytes"),
+        ("page of requests to join", limits::PAGE_JOIN_REQUESTS, "requests"),
+        ("requests of a user to join groups in a day, at one node", limits::JOIN_REQUESTS_PER_DAY as usize, "requests"),
         ("emoji of a reaction", limits::EMOJI_BYTES, "bytes"),
+        ("question of a poll", limits::POLL_QUESTION_BYTES, "bytes"),
+        ("options of a poll", limits::POLL_OPTIONS, "options"),
+        ("page of votes", limits::PAGE_VOTES, "users"),
+        ("polls with votes in a page of history", limits::PAGE_POLLS, "polls"),
         ("edits of a message", limits::EDITS_PER_MESSAGE, "edits"),
         ("different reactions to a message", limits::REACTIONS_PER_MESSAGE, "emoji"),
         ("scheduled messages of a user in a conversation", limits::SCHEDULED_OF_USER, "messages"),

@@ -6,6 +6,7 @@ mod due;
 pub mod files;
 mod messages;
 pub mod people;
+pub mod personal;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -128,10 +129,16 @@ prop_compose! {
 prop_compose! {
     fn moderation()(
         slow_seconds: u32, muted_until in time(), mutes: u32, bans: u32, policy in number(), shows_history: bool,
-        disbanded: bool, links: u32
+        disbanded: bool, links: u32, asks: bool, join_requests: u32, pins: u32, of_time in retention()
     ) -> Conversation {
-        let row = Conversation { slow_seconds, muted_until, mutes, bans, policy, ..Conversation::default() };
-        Conversation { shows_history, disbanded, links, ..row }
+        let row = Conversation { slow_seconds, muted_until, mutes, bans, policy, ..of_time };
+        Conversation { shows_history, disbanded, links, asks, join_requests, pins, ..row }
+    }
+}
+
+prop_compose! {
+    fn retention()(retention_seconds: u32, vanished_from in seq(), vanished_to in seq()) -> Conversation {
+        Conversation { retention_seconds, vanished_from, vanished_to, ..Conversation::default() }
     }
 }
 
@@ -173,17 +180,10 @@ fn later_kind() -> impl Strategy<Value = EventKind> {
 pub fn settings() -> impl Strategy<Value = Settings> {
     let permission = (1..10u32, 1..4u32).prop_map(|(act, role)| Permission { act, role });
     let texts = (option::of(text()), option::of(text()), option::of(text()));
-    let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()));
+    let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()), option::of(number()));
     (texts, numbers, vec(permission, 0..4)).prop_map(
-        |((name, notice, avatar), (join, history, slow_seconds, muted_until), permissions)| Settings {
-            name,
-            notice,
-            avatar,
-            join,
-            history,
-            slow_seconds,
-            muted_until,
-            permissions,
+        |((name, notice, avatar), (join, history, slow_seconds, muted_until, retention_seconds), permissions)| {
+            Settings { name, notice, avatar, join, history, slow_seconds, muted_until, permissions, retention_seconds }
         },
     )
 }
@@ -205,6 +205,9 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (token_hash(), any::<u32>(), time())
             .prop_map(|(hash, uses, expires)| EventKind::LinkMade { hash, uses, expires }),
         1 => number().prop_map(|link| EventKind::LinkRevoked { link }),
+        1 => Just(EventKind::JoinAsked),
+        1 => (seq(), any::<bool>()).prop_map(|(to, removed)| EventKind::Pinned { to, removed }),
+        1 => user().prop_map(|user| EventKind::JoinClosed { user }),
         5 => prop_oneof![later_kind(), people::call()],
     ];
     (seq(), time(), user(), message_id(), kind, seal()).prop_map(
@@ -319,6 +322,10 @@ fn any_append() -> impl Strategy<Value = Append> {
         Just(Intent::Disband),
         (token_hash(), any::<u32>(), time()).prop_map(|(hash, uses, expires)| Intent::MakeLink { hash, uses, expires }),
         number().prop_map(|link| Intent::RevokeLink { link }),
+        text().prop_map(|text| Intent::AskToJoin { text }),
+        (user(), any::<bool>()).prop_map(|(user, accept)| Intent::AnswerRequest { user, accept }),
+        Just(Intent::Withdraw),
+        (seq(), any::<bool>()).prop_map(|(to, remove)| Intent::Pin { to, remove }),
         token_hash().prop_map(|hash| Intent::JoinByLink { hash }),
     ];
     let intent = prop_oneof![6 => group_change(user()), 2 => messages::intent(), 3 => moderate];
@@ -364,6 +371,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         settle_outbox(),
         import(),
         people::command(),
+        personal::command(),
         accounts::command(),
         files::command(),
     ]

@@ -11,6 +11,7 @@ use troupe_core::{ReplicaId, ShardId};
 use troupe_runtime::Platform;
 use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::Engine;
+use troupe_store::rows::search::BlockSize;
 
 use super::{Cluster, Inner};
 use crate::api::{Addresses, ClusterConfig, StartError};
@@ -30,6 +31,7 @@ use crate::formation::{self, Established};
 use crate::level::LevelHere;
 use crate::log::flusher::Flusher;
 use crate::log::length::LogLimits;
+use crate::log::search_index::Pace;
 use crate::replication::config::raft_config;
 use crate::replication::fast_failover;
 use crate::replication::group::{GroupContext, Groups};
@@ -116,6 +118,7 @@ impl Cluster {
             network: Network::new(platform.clone(), port.clone(), links.clone(), health.clone()),
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
+            search_pace: Pace::default(),
             supports: supports.range,
             level: level.clone(),
         };
@@ -234,6 +237,7 @@ impl Cluster {
             level,
             auto_finalize,
             health,
+            search_block: BlockSize::new(limits.search_block),
             tasks: Mutex::new(tasks),
             balancer: Mutex::new(balancer),
         }));

@@ -20,6 +20,7 @@ use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op};
 use troupe_store::key::raft::group_range;
 use troupe_store::key::{RaftMetaKey, What};
+use troupe_store::rows::search::BlockSize;
 
 use crate::api::{Addresses, Founder, JoinRefusal, JoinRequest, MemberRegistry};
 use crate::codec;
@@ -28,6 +29,7 @@ use crate::control::meta::plan::META_VOTERS;
 use crate::control::meta::state::{Placement, removed_text};
 use crate::control::meta::{Meta, MetaApplier, MetaCommand, MetaError, MetaState};
 use crate::log::applier::{Applier, ShardApplier};
+use crate::log::search_index::{self, SearchIndex};
 use crate::replication::group::{Group, GroupContext, Groups};
 use crate::replication::log_retention;
 use crate::replication::proposer::{Proposer, Stamps};
@@ -208,9 +210,13 @@ impl Host {
         tasks: &mut JoinSet<()>,
     ) -> Result<(), EngineError> {
         let applier = Arc::new(self.applier(map, shard));
+        let search = applier.search.clone();
         let group = self.groups.open(&self.context, GroupId::of(shard), replica.0, applier).await?;
         let GroupContext { platform, engine, .. } = &self.context;
         tasks.spawn(log_retention::run(self.context.clone(), group.clone()));
+        if let Some(search) = search {
+            tasks.spawn(search_index::run(self.context.clone(), group.clone(), search, map));
+        }
         let stamps = Stamps { clocks: self.links.clocks().clone(), level: self.context.level.clone() };
         let proposer = Proposer::start(platform.clone(), engine.clone(), group.clone(), stamps, tasks);
         self.proposers.write().insert(shard, proposer);
@@ -235,7 +241,8 @@ impl Host {
             Op::DeleteRange(Family::RaftLog, from.clone(), to.clone()),
             Op::DeleteRange(Family::RaftMeta, from, to),
         ];
-        let state = self.applier(map, shard).ranges().into_iter();
+        let applier = self.applier(map, shard);
+        let state = applier.ranges().into_iter().chain(applier.derived());
         ops.extend(state.map(|(family, from, to)| Op::DeleteRange(family, from, to)));
         // Through the flusher, behind the replica's queued writes.
         let written = self.context.flusher.write(ops).await;
@@ -249,13 +256,14 @@ impl Host {
     }
 
     fn applier(&self, map: ShardMap, shard: ShardId) -> ShardApplier {
-        let GroupContext { platform, supports, .. } = &self.context;
+        let GroupContext { platform, supports, limits, .. } = &self.context;
         ShardApplier {
             shard,
             map,
             machine: Machine { planted: platform.planted },
             supports: *supports,
             numberings: Default::default(),
+            search: BlockSize::new(limits.search_block).map(SearchIndex::new).map(Arc::new),
         }
     }
 }

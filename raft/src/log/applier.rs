@@ -11,10 +11,11 @@ use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
 use troupe_proto::record::StampedBatch;
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key;
-use troupe_store::rows::{Numberings, Transaction};
+use troupe_store::rows::{Numberings, Transaction, search};
 
 use crate::api::Outcome;
 use crate::log::restore_part;
+use crate::log::search_index::SearchIndex;
 use crate::types::Applied;
 
 #[cfg(feature = "planted-bugs")]
@@ -27,6 +28,11 @@ pub type Rows = (Family, Vec<u8>, Vec<u8>);
 pub trait Applier: Send + Sync + 'static {
     /// All rows that this group's entries can change. A snapshot holds them.
     fn ranges(&self) -> Vec<Rows>;
+
+    /// Derived rows of this node, which no snapshot holds. They end with the rows above.
+    fn derived(&self) -> Vec<Rows> {
+        Vec::new()
+    }
 
     /// The writes of the proposals, and one answer for each. The same on every replica.
     fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError>;
@@ -56,6 +62,8 @@ pub struct ShardApplier {
     /// rules.
     pub supports: Range,
     pub numberings: Mutex<Numberings>,
+    /// `None`: this node has no search index.
+    pub search: Option<Arc<SearchIndex>>,
 }
 
 impl Applier for ShardApplier {
@@ -63,6 +71,10 @@ impl Applier for ShardApplier {
         let (first, end) = self.map.slots(self.shard);
         let (from, to) = key::slot_range(first, end);
         Family::OF_SLOTS.into_iter().map(|family| (family, from.clone(), to.clone())).collect()
+    }
+
+    fn derived(&self) -> Vec<Rows> {
+        search::ranges(self.map.slots(self.shard))
     }
 
     fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError> {
@@ -90,7 +102,10 @@ impl Applier for ShardApplier {
             });
             applied.push(Applied::Outcomes(outcomes.collect()));
         }
-        let (batch, numberings) = state.finish()?;
+        let (mut batch, numberings) = state.finish()?;
+        if let Some(search) = &self.search {
+            search.follow(engine, &mut batch)?;
+        }
         if by_commands {
             *self.numberings.lock() = numberings;
         }
@@ -99,6 +114,16 @@ impl Applier for ShardApplier {
 
     fn replaced(&self) {
         *self.numberings.lock() = Numberings::default();
+        if let Some(search) = &self.search {
+            search.replaced();
+        }
+    }
+
+    fn changed(&self, _: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        if let Some(search) = &self.search {
+            search.written();
+        }
+        Ok(())
     }
 
     #[cfg(feature = "planted-bugs")]

@@ -31,11 +31,13 @@ pub struct LogLimits {
     /// Bytes that a log may have, however small its state is. A cut keeps half of the allowed
     /// bytes.
     pub bytes: u64,
+    /// Events of a block of the search index; zero: there is no index.
+    pub search_block: u64,
 }
 
 impl Default for LogLimits {
     fn default() -> LogLimits {
-        LogLimits { between_cuts: 10_000, kept: 2_000, bytes: 16 * 1024 * 1024 }
+        LogLimits { between_cuts: 10_000, kept: 2_000, bytes: 16 * 1024 * 1024, search_block: 256 }
     }
 }
 
@@ -133,7 +135,7 @@ impl Measure {
 mod tests {
     use super::*;
 
-    const LIMITS: LogLimits = LogLimits { between_cuts: 100, kept: 10, bytes: 800 };
+    const LIMITS: LogLimits = LogLimits { between_cuts: 100, kept: 10, bytes: 800, search_block: 0 };
 
     /// Entries of 50 bytes each.
     fn pushed(measure: &mut Measure, indexes: std::ops::Range<u64>) -> bool {

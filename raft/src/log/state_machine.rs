@@ -20,7 +20,7 @@ use troupe_core::planted::Bug;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::trace::Stage;
 use troupe_runtime::{Lane, Platform, executor};
-use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op, Reader, Replace};
 use troupe_store::key::{RaftMetaKey, What};
 
 use crate::codec;
@@ -70,7 +70,7 @@ impl Gate {
     }
 
     /// The gate cannot be shut during the work.
-    fn pass<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    pub fn pass<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
         let shut = self.0.lock();
         if *shut { Err(EngineError::Refused("the replica is being destroyed".to_owned())) } else { work() }
     }
@@ -131,7 +131,7 @@ impl StateMachine {
         }
         let row = applied_batch(self.shared.group, self.applied.as_ref(), &self.membership);
         let shared = self.shared.clone();
-        let written = self.shared.blocking(self.shared.apply_lane(), move || {
+        let written = self.shared.blocking(apply_lane(self.shared.group), move || {
             let begin = Instant::now();
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
             if shared.platform.planted(Bug::AppliedBeforeRows) {
@@ -159,10 +159,6 @@ impl StateMachine {
 }
 
 impl Shared {
-    fn apply_lane(&self) -> Lane {
-        Lane::Apply((self.group.0 % u32::from(executor::APPLY_LANES)) as u8)
-    }
-
     async fn blocking<T: Send + 'static>(
         &self,
         lane: Lane,
@@ -184,6 +180,11 @@ impl Shared {
         let meta = Meta { last_log_id: Some(applied), last_membership: membership };
         Ok(Some(Snapshot { meta, snapshot: SnapshotData::View { reader, ranges: self.applier.ranges() } }))
     }
+}
+
+/// The lane of all applies of a group.
+pub fn apply_lane(group: GroupId) -> Lane {
+    Lane::Apply((group.0 % u32::from(executor::APPLY_LANES)) as u8)
 }
 
 fn meta_key(group: GroupId, what: What) -> Vec<u8> {
@@ -239,7 +240,9 @@ impl RaftStateMachine<Types> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> io::Result<()> {
-        let then = applied_batch(self.shared.group, meta.last_log_id.as_ref(), &meta.last_membership);
+        let mut then = applied_batch(self.shared.group, meta.last_log_id.as_ref(), &meta.last_membership);
+        let derived = self.shared.applier.derived().into_iter();
+        then.ops.extend(derived.map(|(family, from, to)| Op::DeleteRange(family, from, to)));
         let shared = self.shared.clone();
         let install = move || {
             let staged = match data {

@@ -20,6 +20,7 @@ use crate::log::applier::Applier;
 use crate::log::flusher::Flusher;
 use crate::log::length::LogLimits;
 use crate::log::log_store::LogStore;
+use crate::log::search_index::Pace;
 use crate::log::state_machine::{Gate, StateMachine};
 use crate::replication::network::{Factory, Network};
 use crate::timing::{LOOK_EVERY, LOOK_FRESH};
@@ -40,6 +41,10 @@ pub struct Group {
 }
 
 impl Group {
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+
     pub fn metrics(&self) -> Metrics {
         self.raft.metrics().borrow_watched().clone()
     }
@@ -65,6 +70,8 @@ pub struct GroupContext {
     pub network: Network,
     pub config: Arc<Config>,
     pub limits: LogLimits,
+    /// Replicas take turns in building their search indexes.
+    pub search_pace: Pace,
     /// The feature levels that this program can apply.
     pub supports: Range,
     pub level: LevelHere,

@@ -441,6 +441,12 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
         case troupe.SignalReceived():
             told = {"conversation": item.conversation, "user": item.user, "device": item.device, "kind": item.kind}
             return "signal", {**told, "payload": item.payload.decode(), "seq": item.seq}
+        case troupe.FavouriteChanged():
+            told = {"conversation": item.conversation, "seq": item.seq, "removed": item.removed}
+            return "favourite", {**told, "version": item.version}
+        case troupe.PersonalChanged():
+            state = {"version": item.state.version, "pin": item.state.pin}
+            return "personal", {"conversation": item.conversation, **state}
         case troupe.ContactChanged():
             return "contact", {"user": item.contact.user_id, "version": item.contact.version}
         case troupe.CursorMoved():

@@ -118,6 +118,10 @@ def test_events_of_each_kind_survive_the_store() -> None:
         event.Reacted(Seq(3), "👍", True),
         event.Edited(Seq(3), event.Message(1, b"hello")),
         event.Recalled(Seq(3)),
+        event.Vanished(Seq(3)),
+        event.Voted(Seq(3), (0, 2), False),
+        event.Voted(Seq(3), (), True),
+        event.PollClosed(Seq(3), 2, (1, 0, 1)),
         event.Unsupported(5, b""),
         event.Unsupported(77, b"later"),
         event.Unsupported(0, b""),
@@ -146,6 +150,7 @@ def test_typed_bodies_are_read_by_their_kind() -> None:
         wire.ImageBody(file, 640, 480, bytes(32), "the cat"),
         wire.LocationBody(-900_000_000, 1_800_000_000, "pole"),
         wire.CustomBody("org.example/order", b"\x00\xff"),
+        wire.PollBody("Lunch?", ["soup", "pasta"], True, True, 9),
     ]
     for body in bodies:
         message = event.Message(content.kind_of(body), body.encode())

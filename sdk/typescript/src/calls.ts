@@ -15,6 +15,7 @@ import {
   lineOf,
   listOf,
   numberOf,
+  numbersOf,
   objectOf,
   roleName,
   settingsBody,
@@ -29,6 +30,8 @@ import {
 import { CHUNK_BYTES } from "./limits.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
 import { peopleCallOf } from "./people-calls.js";
+import { personalCallOf } from "./personal-calls.js";
+import { searchCallOf } from "./search-calls.js";
 import * as wire from "./wire.js";
 
 /** One request of the HTTP API. */
@@ -113,6 +116,10 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         value: { messages: listOf(page["messages"]).map(scheduledOf), more: page["more"] === true },
       }));
     }
+    case "search": {
+      const found = searchCallOf(request.value);
+      return found === undefined ? undefined : one(...found);
+    }
     case "cancelScheduled": {
       const { conversation, clientMessageId } = request.value;
       return one({ method: "DELETE", path: `${of(conversation)}/scheduled/${hex(clientMessageId)}` }, () => DONE);
@@ -129,7 +136,8 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
         const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
-        return { case: "page", value: { conversation, events, head, more, reactions, states } };
+        const polls = messages.filter((message) => "poll" in message).map(pollOf);
+        return { case: "page", value: { conversation, events, head, more, reactions, states, polls } };
       });
     }
     case "listConversations": {
@@ -183,6 +191,57 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code: "erased", text } } as const;
       return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
     }
+    case "pinMessage": {
+      const { request: key, conversation, seq, remove } = request.value;
+      const call = { method: remove ? "DELETE" : "PUT", path: `${of(conversation)}/pins/${seq}`, key: hex(key) } as const;
+      const { calls, mayMiss, read } = placed(call, conversation, key);
+      const [code, text] = remove
+        ? ["not_pinned", "this message is not pinned: there is nothing to take away"]
+        : ["already_pinned", "this message is pinned already: there is nothing to do"];
+      const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
+      return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+    }
+    case "listReaders": {
+      const { conversation, seq, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      return one(get(`${of(conversation)}/messages/${seq}/readers`, query), (page) => ({
+        case: "readers",
+        value: { ...readCountOf(page), users: listOf(page["users"]).map(numberOf), more: page["more"] === true },
+      }));
+    }
+    case "countReaders":
+      return one(get(`${of(request.value.conversation)}/readers`, { seqs: request.value.seqs.join(",") }), ({ counts }) => ({
+        case: "readCounts",
+        value: { counts: listOf(counts).map((count) => ({ seq: numberOf(count["seq"]), ...readCountOf(count) })) },
+      }));
+    case "listPins":
+      return one(get(`${of(request.value.conversation)}/pins`), ({ pins }) => ({
+        case: "pins",
+        value: { pins: listOf(pins).map(pinOf) },
+      }));
+    case "vote": {
+      const { request: key, conversation, seq, options, remove } = request.value;
+      const path = `${of(conversation)}/messages/${seq}/vote`;
+      const call = remove ? ({ method: "DELETE", path } as const) : ({ method: "PUT", path, body: { options } } as const);
+      const [code, text] = remove
+        ? ["no_such_vote", "you have no vote in this poll: there is nothing to take back"]
+        : ["already_voted", "you have this vote in this poll already: there is nothing to do"];
+      return unlessSo(placed({ ...call, key: hex(key) }, conversation, key), code, text);
+    }
+    case "closePoll": {
+      const { request: key, conversation, seq } = request.value;
+      const call = { method: "POST", path: `${of(conversation)}/messages/${seq}/close`, key: hex(key) } as const;
+      return unlessSo(placed(call, conversation, key), "poll_closed", "this poll is closed: its votes stay, read them in the history");
+    }
+    case "listVotes": {
+      const { conversation, seq, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      const vote = ({ user, options }: Json): wire.UserVote => ({ userId: numberOf(user), options: numbersOf(options) });
+      return one(get(`${of(conversation)}/messages/${seq}/votes`, query), (page) => ({
+        case: "votes",
+        value: { votes: listOf(page["votes"]).map(vote), more: page["more"] === true },
+      }));
+    }
     case "admin":
       return adminCallOf(request.value);
     case "changePresence":
@@ -196,6 +255,12 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const found = peopleCallOf(request);
       return found === undefined ? undefined : one(...found);
     }
+    case "changePersonal":
+    case "showPersonal":
+    case "deleteForMe":
+    case "changeFavourite":
+    case "listFavourites":
+      return one(...personalCallOf(request));
     case "listMembers": {
       const { conversation, after, limit } = request.value;
       const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
@@ -228,6 +293,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         case: "links",
         value: { links: listOf(links).map(linkOf) },
       }));
+    case "listJoinRequests": {
+      const { conversation, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      return one(get(`${of(conversation)}/requests`, query), (page) => ({
+        case: "joinRequests",
+        value: { requests: listOf(page["requests"]).map(joinRequestOf), more: page["more"] === true },
+      }));
+    }
     case "createUpload": {
       const { conversation, upload, name, mediaType, size, hash } = request.value;
       const more = { ...(mediaType === "" ? {} : { type: mediaType }), ...(hash.length === 0 ? {} : { hash: hex(hash) }) };
@@ -406,6 +479,14 @@ function changeOf(conversation: string, change: NonNullable<wire.ChangeGroup["ch
     }
     case "revokeLink":
       return { method: "DELETE", path: `${path}/invites/${change.value}` };
+    case "askToJoin":
+      return { method: "POST", path: `${path}/requests`, body: { text: change.value } };
+    case "withdraw":
+      return { method: "DELETE", path: `${path}/requests` };
+    case "answerRequest": {
+      const { user, accept } = change.value;
+      return { method: "POST", path: `${path}/requests/${user}/${accept ? "accept" : "refuse"}`, body: {} };
+    }
     case "ban":
       return { method: change.value.lifted ? "DELETE" : "PUT", path: `${path}/bans/${change.value.user}` };
   }
@@ -430,6 +511,18 @@ function banOf({ user_id, by, time_ms }: Json): wire.Ban {
   return { userId: numberOf(user_id), by: numberOf(by), timeMs: numberOf(time_ms) };
 }
 
+function readCountOf({ read_by, seen_by }: Json): { readBy: number; seenBy: number } {
+  return { readBy: numberOf(read_by), seenBy: numberOf(seen_by) };
+}
+
+function pinOf({ seq, by, time_ms }: Json): wire.Pin {
+  return { seq: numberOf(seq), by: numberOf(by), timeMs: numberOf(time_ms) };
+}
+
+function joinRequestOf({ user_id, text, time_ms }: Json): wire.JoinRequest {
+  return { userId: numberOf(user_id), text: textOf(text), timeMs: numberOf(time_ms) };
+}
+
 function linkOf({ link, by, created_ms, expires_ms, uses, used }: Json): wire.Link {
   const times = { createdMs: numberOf(created_ms), expiresMs: numberOf(expires_ms) };
   return { link: numberOf(link), by: numberOf(by), ...times, uses: numberOf(uses), used: numberOf(used) };
@@ -443,6 +536,18 @@ function noBan(lifted: boolean): Init<ServerMessage> {
   return { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } };
 }
 
+/** Without a place there was nothing to do, which the protocol refuses. */
+function unlessSo({ calls, mayMiss, read }: Calls, code: string, text: string): Calls {
+  const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
+  return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+}
+
+function pollOf({ seq, poll }: Json): wire.PollState {
+  const { counts, voters, mine, closed } = objectOf(poll);
+  const votes = { counts: numbersOf(counts), voters: numberOf(voters), mine: numbersOf(mine) };
+  return { seq: numberOf(seq), ...votes, closed: closed === true };
+}
+
 function reactionsOf({ seq, reactions }: Json): wire.Reactions {
   const count = ({ emoji, users, mine }: Json): wire.Reaction => ({ emoji: textOf(emoji), users: numberOf(users), mine: mine === true });
   return { seq: numberOf(seq), counts: listOf(reactions).map(count) };
@@ -454,8 +559,9 @@ function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
   return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
-function stateOf({ seq, edited, erased, kind }: Json): Init<wire.MessageState> {
-  const state = { seq: numberOf(seq), erased: erased === true && kind === "unknown", edits: [], body: undefined };
+export function stateOf({ seq, edited, erased, deleted, kind }: Json): Init<wire.MessageState> {
+  const isGone = { erased: erased === true && kind === "unknown", deleted: deleted === true };
+  const state = { seq: numberOf(seq), ...isGone, edits: [], body: undefined };
   if (edited === undefined) return state;
   const { edits, body } = objectOf(edited);
   if (!Array.isArray(edits)) throw new ProtocolError("the answer has no list where the HTTP API has one");

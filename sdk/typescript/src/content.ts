@@ -18,7 +18,8 @@ export type TypedBody =
   | { readonly type: "card"; readonly value: wire.CardBody }
   | { readonly type: "location"; readonly value: wire.LocationBody }
   | { readonly type: "custom"; readonly value: wire.CustomBody }
-  | { readonly type: "notice"; readonly value: wire.NoticeBody };
+  | { readonly type: "notice"; readonly value: wire.NoticeBody }
+  | { readonly type: "poll"; readonly value: wire.PollBody };
 
 /** A body to send; fields that are left out are empty. */
 export type NewBody = { [T in TypedBody as T["type"]]: { readonly type: T["type"]; readonly value: Init<T["value"]> } }[TypedBody["type"]];
@@ -35,6 +36,7 @@ const KINDS: Readonly<Record<TypedBody["type"], readonly [number, Type<any>]>> =
   location: [wire.BodyKind.BODY_LOCATION, wire.LocationBody],
   custom: [wire.BodyKind.BODY_CUSTOM, wire.CustomBody],
   notice: [wire.BodyKind.BODY_NOTICE, wire.NoticeBody],
+  poll: [wire.BodyKind.BODY_POLL, wire.PollBody],
 };
 
 /** The kind of a body, and its bytes. */
@@ -65,6 +67,8 @@ export interface SendOptions {
   /** At most 50 users. */
   readonly mentions?: readonly number[];
   readonly mentionsEveryone?: boolean;
+  /** Milliseconds after which the content vanishes everywhere; 0: it stays. */
+  readonly expiresInMs?: number;
 }
 
 /** The kind of what an application sends, and its bytes. */
@@ -73,9 +77,9 @@ export function bytesOf(body: string | Uint8Array | NewBody, kind: number): read
   return body instanceof Uint8Array ? [kind, body] : encodeBody(body);
 }
 
-/** The context of a message that refers to something. */
+/** The context of a message that refers to something, or vanishes. */
 export function contextOf(options: SendOptions): { readonly context?: wire.Context } {
-  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false } = options;
-  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone;
-  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone } } : {};
+  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0 } = options;
+  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0;
+  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs } } : {};
 }

@@ -18,7 +18,15 @@ const [COLLECT, AGAIN] = [50, 1_000];
 /** Read positions of one conversation are sent this often at most: only the latest counts. */
 const READ_EVERY = 1_000;
 /** Events that change no line of the list but its last event. */
-const OF_MESSAGES: ReadonlySet<string> = new Set(["message", "reacted", "edited", "recalled"]);
+const OF_MESSAGES: ReadonlySet<string> = new Set([
+  "message",
+  "reacted",
+  "edited",
+  "recalled",
+  "vanished",
+  "voted",
+  "pollClosed",
+]);
 
 export interface ConversationView {
   readonly id: ConversationId;

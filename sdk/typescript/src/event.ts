@@ -101,6 +101,12 @@ export type Content =
   | { readonly kind: "edited"; readonly to: Seq; readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }
   /** The contents of the message with the seq `to`, and of its edits, are erased. */
   | { readonly kind: "recalled"; readonly to: Seq }
+  /** The time of the message with the seq `to` is over: its content and those of its edits are erased. */
+  | { readonly kind: "vanished"; readonly to: Seq }
+  /** The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options. */
+  | { readonly kind: "voted"; readonly to: Seq; readonly options: readonly number[]; readonly removed: boolean }
+  /** The poll with the seq `to` takes no more votes. Options behind the last count have none. */
+  | { readonly kind: "pollClosed"; readonly to: Seq; readonly voters: number; readonly counts: readonly number[] }
   /** The settings that the sender has changed; absent ones stayed as they were. */
   | { readonly kind: "settingsChanged"; readonly settings: wire.GroupSettings }
   /** `untilMs` 0: the mute was lifted. */
@@ -113,6 +119,12 @@ export type Content =
   /** `hash` is that of the secret code. */
   | { readonly kind: "linkMade"; readonly hash: Uint8Array; readonly uses: number; readonly expiresMs: number }
   | { readonly kind: "linkRevoked"; readonly link: number }
+  /** The sender pinned the message with the seq `to`, or took the pin away. */
+  | { readonly kind: "pinned"; readonly to: Seq; readonly removed: boolean }
+  /** The sender, who is no member yet, asks to join. */
+  | { readonly kind: "joinAsked" }
+  /** The sender refused the request of this user to join, or is the user and withdrew it. */
+  | { readonly kind: "joinClosed"; readonly user: UserId }
   /** The sender calls the other user with this device. The seq of the event names the call. */
   | { readonly kind: "callStarted"; readonly video: boolean; readonly device: number }
   /** This device of the sender took the call. */
@@ -144,7 +156,7 @@ export function textOf(event: Event): string | undefined {
   return event.content.kind === "message" ? event.content.text : undefined;
 }
 
-/** Whether it is a message, or an edit of one, whose content was recalled. */
+/** Whether it is a message, or an edit of one, whose content was recalled or has vanished. */
 export function isErased({ content }: Event): boolean {
   return content.kind === "unsupported" && (content.number === MESSAGE || content.number === EDITED) && content.content.length === 0;
 }
@@ -197,6 +209,8 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [11, reacted],
   [EDITED, edited],
   [13, (content: Uint8Array): Content => ({ kind: "recalled", to: seq(wire.Recalled.decode(content).to) })],
+  [14, voted],
+  [15, pollClosed],
   [20, (content: Uint8Array): Content => ({ kind: "settingsChanged", settings: wire.GroupSettings.decode(content) })],
   [21, muted],
   [22, banned],
@@ -204,10 +218,29 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [24, (): Content => ({ kind: "disbanded" })],
   [25, (content: Uint8Array): Content => ({ kind: "linkMade", ...wire.LinkMade.decode(content) })],
   [26, (content: Uint8Array): Content => ({ kind: "linkRevoked", link: wire.LinkRevoked.decode(content).link })],
+  [31, pinned],
+  [28, (): Content => ({ kind: "joinAsked" })],
+  [29, (content: Uint8Array): Content => ({ kind: "joinClosed", user: userId(wire.JoinClosed.decode(content).user) })],
+  [40, (content: Uint8Array): Content => ({ kind: "vanished", to: seq(wire.Vanished.decode(content).to) })],
   [50, (content: Uint8Array): Content => ({ kind: "callStarted", ...wire.CallStarted.decode(content) })],
   [51, callAnswered],
   [52, callEnded],
 ]);
+
+function pinned(content: Uint8Array): Content {
+  const { to, removed } = wire.Pinned.decode(content);
+  return { kind: "pinned", to: seq(to), removed };
+}
+
+function voted(content: Uint8Array): Content {
+  const { to, options, removed } = wire.Voted.decode(content);
+  return { kind: "voted", to: seq(to), options, removed };
+}
+
+function pollClosed(content: Uint8Array): Content {
+  const { to, voters, counts } = wire.PollClosed.decode(content);
+  return { kind: "pollClosed", to: seq(to), voters, counts };
+}
 
 function callAnswered(content: Uint8Array): Content {
   const { call, device } = wire.CallAnswered.decode(content);

@@ -53,7 +53,8 @@ export type {
 } from "./items.js";
 export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin } from "./nodes.js";
 export type { ProfileChange } from "./people.js";
-export { fileName, type HistoryPage } from "./requests.js";
+export type { PersonalChange } from "./personal.js";
+export { fileName, type HistoryPage, type SearchFor } from "./requests.js";
 export { SentMessage } from "./sent.js";
 export * as signals from "./signals.js";
 export { type Change, type EventQuery, type Kept, MemoryStore, type Saved, type Session, type Store } from "./store.js";

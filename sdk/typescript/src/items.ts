@@ -102,6 +102,12 @@ export type Incoming =
   | { readonly type: "profileChanged"; readonly own: wire.OwnProfile }
   /** This user's relation to another one has changed, by either. A lower `version` is late. */
   | { readonly type: "contactChanged"; readonly contact: wire.Contact }
+  /** This user has saved a message, or saves it no more, on any device. A lower `version` is late. */
+  | { readonly type: "favouriteChanged"; readonly conversation: ConversationId; readonly seq: Seq; readonly removed: boolean; readonly version: number }
+  /**
+   * This user has changed its own state of a conversation, on any device. A lower `version` is late.
+   */
+  | { readonly type: "personalChanged"; readonly personal: wire.Personal }
   | { readonly type: "stateChanged"; readonly state: State }
   /**
    * Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history

@@ -40,6 +40,11 @@ export function textsOf(value: unknown): string[] {
   throw new ProtocolError("the answer has no list where the HTTP API has one");
 }
 
+export function numbersOf(value: unknown): number[] {
+  if (Array.isArray(value)) return value.map(numberOf);
+  throw new ProtocolError("the answer has no list where the HTTP API has one");
+}
+
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   throw new ProtocolError("the answer has no text where the HTTP API has one");
@@ -98,6 +103,7 @@ export function sessionOf({ device, created_ms, used_ms, online, current }: Json
 }
 
 export function lineOf(value: Json): wire.Conversation {
+  const { conversation, me } = value;
   return {
     conversation: textOf(value["conversation"]),
     name: textOf(value["name"]),
@@ -110,7 +116,16 @@ export function lineOf(value: Json): wire.Conversation {
     role: roleOf(value["role"]),
     open: value["open"] === true,
     kept: numberOf(value["kept"] ?? 0),
+    personal: me === undefined ? undefined : personalOf({ ...objectOf(me), conversation }),
+    mentions: numberOf(value["mentions"] ?? 0),
   };
+}
+
+export function personalOf(state: Json): wire.Personal {
+  const { conversation, version, pin, muted_until_ms, archived, hidden, draft, marked_unread, cleared, deleted } = state;
+  const numbers = { version: numberOf(version), pin: numberOf(pin), mutedUntilMs: numberOf(muted_until_ms) };
+  const flags = { archived: archived === true, hidden: hidden === true, markedUnread: marked_unread === true };
+  return { conversation: textOf(conversation), ...numbers, ...flags, draft: textOf(draft), cleared: numberOf(cleared), deleted: numbersOf(deleted) };
 }
 
 /** An event, with its content in the bytes that the protocol has. */
@@ -128,14 +143,14 @@ export function eventOf(value: Json): Init<WireEvent> {
   };
 }
 
-const JOIN = ["", "open", "invite_only"];
+const JOIN = ["", "open", "invite_only", "approval"];
 const HISTORY = ["", "since_joining", "everything"];
 const ACTS = ["", "rename", "add", "remove", "pin", "notice", "mute", "ban", "settings", "invite"];
 ACTS[20] = "recall";
 
 /** The settings that are present, as the API takes them. */
 export function settingsBody(settings: wire.GroupSettings): Json {
-  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions } = settings;
+  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions, retentionSeconds } = settings;
   const given = {
     name,
     notice,
@@ -144,6 +159,7 @@ export function settingsBody(settings: wire.GroupSettings): Json {
     history: HISTORY[history] || undefined,
     slow_seconds: slowSeconds,
     muted_until_ms: mutedUntilMs,
+    retention_seconds: retentionSeconds,
   };
   const roles = permissions.map(({ act, role }) => [ACTS[act] ?? "", roleName(role)]);
   const body = Object.entries(given).filter(([, value]) => value !== undefined);
@@ -163,29 +179,32 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
     history: HISTORY.indexOf(text("history") ?? ""),
     slowSeconds: number("slow_seconds"),
     mutedUntilMs: number("muted_until_ms"),
+    retentionSeconds: number("retention_seconds"),
     permissions: permissions.map(([act, role]) => ({ act: ACTS.indexOf(act), role: roleOf(role) })),
   };
 }
 
-/** The references of a message, as the API takes them. */
+/** The references of a message, and when it vanishes, as the API takes them. */
 export function contextJson(context: wire.Context | undefined): Json {
   if (context === undefined) return {};
-  const { replyTo, thread, mentions, mentionsEveryone } = context;
+  const { replyTo, thread, mentions, mentionsEveryone, expiresInMs } = context;
   return {
     ...(replyTo === 0 ? {} : { reply_to: replyTo }),
     ...(thread === 0 ? {} : { thread }),
     ...(mentions.length === 0 ? {} : { mentions: mentions.map(String) }),
     ...(mentionsEveryone ? { mentions_everyone: true } : {}),
+    ...(expiresInMs === 0 ? {} : { expires_in_ms: expiresInMs }),
   };
 }
 
-function contextOf({ reply_to, thread, mentions, mentions_everyone }: Json): Init<wire.Context> | undefined {
-  if ([reply_to, thread, mentions, mentions_everyone].every((field) => field === undefined)) return undefined;
+function contextOf({ reply_to, thread, mentions, mentions_everyone, expires_in_ms }: Json): Init<wire.Context> | undefined {
+  if ([reply_to, thread, mentions, mentions_everyone, expires_in_ms].every((field) => field === undefined)) return undefined;
   return {
     replyTo: numberOf(reply_to ?? 0),
     thread: numberOf(thread ?? 0),
     mentions: textsOf(mentions ?? []).map(numberOf),
     mentionsEveryone: mentions_everyone === true,
+    expiresInMs: numberOf(expires_in_ms ?? 0),
   };
 }
 
@@ -221,6 +240,16 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
       return [12, wire.Edited.encode({ to: numberOf(body["to"]), body: bodyOfJson(objectOf(body["body"]), {}) })];
     case "recalled":
       return [13, wire.Recalled.encode({ to: numberOf(body["to"]) })];
+    case "vanished":
+      return [40, wire.Vanished.encode({ to: numberOf(body["to"]) })];
+    case "voted": {
+      const { to, options, removed } = body;
+      return [14, wire.Voted.encode({ to: numberOf(to), options: numbersOf(options), removed: removed === true })];
+    }
+    case "poll_closed": {
+      const { to, voters, counts } = body;
+      return [15, wire.PollClosed.encode({ to: numberOf(to), voters: numberOf(voters), counts: numbersOf(counts) })];
+    }
     case "settings_changed":
       return [20, wire.GroupSettings.encode(settingsOf(body))];
     case "call_started": {
@@ -250,6 +279,12 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
     }
     case "link_revoked":
       return [26, wire.LinkRevoked.encode({ link: numberOf(body["link"]) })];
+    case "pinned":
+      return [31, wire.Pinned.encode({ to: numberOf(body["to"]), removed: body["removed"] === true })];
+    case "join_asked":
+      return [28, new Uint8Array(0)];
+    case "join_closed":
+      return [29, wire.JoinClosed.encode({ user: numberOf(user) })];
     case "unknown":
       return [numberOf(body["number"]), bytesOfBase64(textOf(body["content"]))];
     default:

@@ -113,6 +113,16 @@ export class Link {
         return driver.goAway(push.value.nodes, now);
       case "profile":
         return driver.tell({ type: "profileChanged", own: push.value.profile ?? wire.OwnProfile.decode(new Uint8Array(0)) });
+      case "favouriteChanged": {
+        const { removed, version } = push.value;
+        const [conversation, at] = [readConversation(push.value.conversation), seq(push.value.seq)];
+        if (conversation === undefined) return undefined;
+        return driver.tell({ type: "favouriteChanged", conversation, seq: at, removed, version });
+      }
+      case "personalChanged": {
+        const { personal } = push.value;
+        return personal === undefined ? undefined : driver.tell({ type: "personalChanged", personal });
+      }
       case "contactChanged": {
         const { contact } = push.value;
         return contact === undefined ? undefined : driver.tell({ type: "contactChanged", contact });

@@ -1,7 +1,7 @@
 /** Events of `GET /v1/events` as the pushes of the protocol. */
 
 import type { Init } from "./codec.js";
-import { bytesOfBase64, eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
+import { bytesOfBase64, eventOf, type Json, numberOf, personalOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
 import { contactOf, ownProfileOf } from "./people-calls.js";
 
@@ -32,6 +32,13 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
       return { case: "signal", value: { ...from, ...content } };
     }
+    case "favourite": {
+      const { conversation, seq, removed, version } = data;
+      const of = { conversation: textOf(conversation), seq: numberOf(seq) };
+      return { case: "favouriteChanged", value: { ...of, removed: removed === true, version: numberOf(version) } };
+    }
+    case "state":
+      return { case: "personalChanged", value: { personal: personalOf(data) } };
     case "contact":
       return { case: "contactChanged", value: { contact: contactOf(data) } };
     case "go_away":

@@ -23,10 +23,24 @@ import {
 import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
 import type { Request } from "./line.js";
-import { type Change, PeopleRequests, requestId } from "./people.js";
+import { type Change, requestId } from "./people.js";
+import { PersonalRequests } from "./personal.js";
 import { TYPING } from "./signals.js";
 import { sha256 } from "./sha256.js";
 import type * as wire from "./wire.js";
+
+/** One of `words`, `sender` and `kind` is needed. */
+export interface SearchFor {
+  readonly words?: string;
+  readonly sender?: number;
+  /** Of the body; 1 is text. */
+  readonly kind?: number;
+  readonly afterMs?: number;
+  readonly beforeMs?: number;
+  /** At most 200; empty: all on this user's list. */
+  readonly conversations?: readonly string[];
+  readonly limit?: number;
+}
 
 export interface HistoryPage {
   /** Oldest first. */
@@ -38,9 +52,11 @@ export interface HistoryPage {
   readonly reactions: ReadonlyMap<Seq, readonly wire.Reaction[]>;
   /** Of messages of this page that are not as they were sent, as of `head`. */
   readonly states: ReadonlyMap<Seq, wire.MessageState>;
+  /** The polls that have votes or are closed, by their seq. */
+  readonly polls: ReadonlyMap<Seq, wire.PollState>;
 }
 
-export abstract class Requests extends PeopleRequests {
+export abstract class Requests extends PersonalRequests {
   /** Asks the present node once. For requests that must not be repeated, and whose answer says nothing. */
   protected abstract once(request: Request): Promise<void>;
   protected abstract readonly isKicked: boolean;
@@ -113,7 +129,8 @@ export abstract class Requests extends PeopleRequests {
     const page = await this.call({ case: "fetch", value }, "page");
     const reactions = new Map(page.reactions.map(({ seq: of, counts }) => [seq(of), counts]));
     const states = new Map(page.states.map((state) => [seq(state.seq), state]));
-    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions, states };
+    const polls = new Map(page.polls.map((poll) => [seq(poll.seq), poll]));
+    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions, states, polls };
   }
 
   /** Reports to the members that this user has read up to `upTo`. */
@@ -217,6 +234,39 @@ export abstract class Requests extends PeopleRequests {
     return acked(request, await this.call({ case: "recallMessage", value }, "sendAck"));
   }
 
+  /** Votes in a poll, or changes the vote. The options count from 0. */
+  async vote(conversation: string, poll: number, options: readonly number[], change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll, options: options.toSorted((a, b) => a - b) };
+    return acked(request, await this.call({ case: "vote", value: { ...value, remove: false } }, "sendAck"));
+  }
+
+  async takeVoteBack(conversation: string, poll: number, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll, options: [], remove: true };
+    return acked(request, await this.call({ case: "vote", value }, "sendAck"));
+  }
+
+  /** Its sender closes a poll, and admins of a group. */
+  async closePoll(conversation: string, poll: number, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll };
+    return acked(request, await this.call({ case: "closePoll", value }, "sendAck"));
+  }
+
+  /** All votes of a poll that is not anonymous, in order of the ids of their users. */
+  async votes(conversation: string, poll: number): Promise<wire.UserVote[]> {
+    const votes: wire.UserVote[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(conversation), seq: poll, after, limit: 0 };
+      const page = await this.call({ case: "listVotes", value }, "votes");
+      votes.push(...page.votes);
+      const last = page.votes.at(-1)?.userId ?? 0;
+      if (!page.more || last <= after) return votes;
+      after = last;
+    }
+  }
+
   // ---- groups
 
   /** Creates a group once, however often it is repeated with the same `request`. */
@@ -255,6 +305,11 @@ export abstract class Requests extends PeopleRequests {
   /** The settings of a group, all of them. */
   group(group: string): Promise<wire.Group> {
     return this.call({ case: "showGroup", value: { conversation: conversationId(group) } }, "group");
+  }
+
+  /** Lets new messages of a group or direct conversation vanish after so many seconds; 0: they stay. */
+  setRetention(conversation: string, seconds: number, change: Change = {}): Promise<Acked> {
+    return this.setGroup(conversation, { retentionSeconds: seconds }, change);
   }
 
   /** Changes the settings that are present. */
@@ -316,6 +371,73 @@ export abstract class Requests extends PeopleRequests {
 
   joinByLink(group: string, code: string, change: Change = {}): Promise<Acked> {
     return this.changeGroup(group, { case: "joinLink", value: code }, change);
+  }
+
+  /** All members that have read a message, in order of their ids. Its sender does not count. */
+  async readers(conversation: string, to: number): Promise<number[]> {
+    const users: number[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(conversation), seq: to, after, limit: 0 };
+      const page = await this.call({ case: "listReaders", value }, "readers");
+      users.push(...page.users);
+      const last = page.users.at(-1) ?? 0;
+      if (!page.more || last <= after) return users;
+      after = last;
+    }
+  }
+
+  /** How many members see these messages, and have read them. At most 50. */
+  async readCounts(conversation: string, seqs: readonly number[]): Promise<wire.ReadCount[]> {
+    const value = { conversation: conversationId(conversation), seqs: [...seqs] };
+    return (await this.call({ case: "countReaders", value }, "readCounts")).counts;
+  }
+
+  /** Pins a message for all members. */
+  pin(conversation: string, to: number, change: Change = {}): Promise<Acked> {
+    return this.changePin(conversation, to, false, change);
+  }
+
+  unpin(conversation: string, to: number, change: Change = {}): Promise<Acked> {
+    return this.changePin(conversation, to, true, change);
+  }
+
+  private async changePin(conversation: string, to: number, remove: boolean, change: Change): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: to, remove };
+    return acked(request, await this.call({ case: "pinMessage", value }, "sendAck"));
+  }
+
+  /** The pinned messages that this user sees; the one that was pinned first comes first. */
+  async pins(conversation: string): Promise<wire.Pin[]> {
+    return (await this.call({ case: "listPins", value: { conversation: conversationId(conversation) } }, "pins")).pins;
+  }
+
+  /** Asks to join a group that lets users in by approval. Those that decide read the text. */
+  askToJoin(group: string, text = "", change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "askToJoin", value: text }, change);
+  }
+
+  /** Takes this user's own request back. */
+  withdrawRequest(group: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "withdraw", value: {} }, change);
+  }
+
+  /** Lets a user in that has asked to join, or refuses it. */
+  answerRequest(group: string, user: number, accept: boolean, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "answerRequest", value: { user, accept } }, change);
+  }
+
+  /** All open requests to join, in order of the ids of their users. An outsider gets its own. */
+  async joinRequests(group: string): Promise<wire.JoinRequest[]> {
+    const requests: wire.JoinRequest[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(group), after, limit: 0 };
+      const page = await this.call({ case: "listJoinRequests", value }, "joinRequests");
+      requests.push(...page.requests);
+      const last = page.requests.at(-1)?.userId ?? 0;
+      if (!page.more || last <= after) return requests;
+      after = last;
+    }
   }
 
   /** A change is an event of the group's log. */
@@ -408,6 +530,16 @@ export abstract class Requests extends PeopleRequests {
   // ---- people
 
   /** Users whose name begins with `prefix`, after the name `after`, and whether there are more. */
+  /**
+   * The newest messages of this user's conversations for which all conditions hold. `page` is that of
+   * the answer before; an answer with an empty one is the last.
+   */
+  findMessages(wanted: SearchFor, page = ""): Promise<wire.Found> {
+    const { words = "", conversations = [], ...others } = wanted;
+    const value = { ...others, query: words, conversations: conversations.map(conversationId), page };
+    return this.call({ case: "search", value }, "found");
+  }
+
   findUsers(prefix: string, after = ""): Promise<wire.Users> {
     return this.call({ case: "findUsers", value: { prefix, after, limit: limits.PAGE_USERS } }, "users");
   }

@@ -18,6 +18,7 @@ export const BodyKind = {
   BODY_LOCATION: 9,
   BODY_CUSTOM: 10,
   BODY_NOTICE: 11,
+  BODY_POLL: 12,
 } as const;
 /** A value of BodyKind, or one of a later version. */
 export type BodyKind = number;
@@ -65,6 +66,7 @@ export const JoinPolicy = {
   JOIN_UNSPECIFIED: 0,
   JOIN_OPEN: 1,
   JOIN_INVITE_ONLY: 2,
+  JOIN_APPROVAL: 3,
 } as const;
 /** A value of JoinPolicy, or one of a later version. */
 export type JoinPolicy = number;
@@ -123,12 +125,14 @@ export interface Context {
   thread: number;
   mentions: number[];
   mentionsEveryone: boolean;
+  expiresInMs: number;
 }
 export const Context = /* @__PURE__ */ message<Context>("Context", [
   [1, "replyTo", "uint64"],
   [2, "thread", "uint64"],
   [3, "mentions", "uint64", "repeated"],
   [4, "mentionsEveryone", "bool"],
+  [100, "expiresInMs", "uint64"],
 ]);
 
 export interface Attachment {
@@ -250,6 +254,21 @@ export const NoticeBody = /* @__PURE__ */ message<NoticeBody>("NoticeBody", [
   [1, "text", "string"],
 ]);
 
+export interface PollBody {
+  question: string;
+  options: string[];
+  multiple: boolean;
+  anonymous: boolean;
+  endsMs: number;
+}
+export const PollBody = /* @__PURE__ */ message<PollBody>("PollBody", [
+  [1, "question", "string"],
+  [2, "options", "string", "repeated"],
+  [3, "multiple", "bool"],
+  [4, "anonymous", "bool"],
+  [5, "endsMs", "uint64"],
+]);
+
 export interface ClientFrame {
   requestId: number;
   request?:
@@ -280,11 +299,19 @@ export interface ClientFrame {
     | { case: "react"; value: React }
     | { case: "editMessage"; value: EditMessage }
     | { case: "recallMessage"; value: RecallMessage }
+    | { case: "vote"; value: Vote }
+    | { case: "closePoll"; value: ClosePoll }
+    | { case: "listVotes"; value: ListVotes }
     | { case: "getConversations"; value: GetConversations }
     | { case: "showGroup"; value: ShowGroup }
     | { case: "listBans"; value: ListBans }
     | { case: "listLinks"; value: ListLinks }
     | { case: "previewLink"; value: PreviewLink }
+    | { case: "listJoinRequests"; value: ListJoinRequests }
+    | { case: "pinMessage"; value: PinMessage }
+    | { case: "listPins"; value: ListPins }
+    | { case: "listReaders"; value: ListReaders }
+    | { case: "countReaders"; value: CountReaders }
     | { case: "schedule"; value: Schedule }
     | { case: "listScheduled"; value: ListScheduled }
     | { case: "cancelScheduled"; value: CancelScheduled }
@@ -305,6 +332,12 @@ export interface ClientFrame {
     | { case: "listContacts"; value: ListContacts }
     | { case: "listBlocks"; value: ListBlocks }
     | { case: "report"; value: Report }
+    | { case: "changePersonal"; value: ChangePersonal }
+    | { case: "showPersonal"; value: ShowPersonal }
+    | { case: "deleteForMe"; value: DeleteForMe }
+    | { case: "changeFavourite"; value: ChangeFavourite }
+    | { case: "listFavourites"; value: ListFavourites }
+    | { case: "search"; value: Search }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -336,11 +369,19 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [60, "react", () => React, "oneof", "request"],
   [61, "editMessage", () => EditMessage, "oneof", "request"],
   [62, "recallMessage", () => RecallMessage, "oneof", "request"],
+  [70, "vote", () => Vote, "oneof", "request"],
+  [71, "closePoll", () => ClosePoll, "oneof", "request"],
+  [72, "listVotes", () => ListVotes, "oneof", "request"],
   [130, "getConversations", () => GetConversations, "oneof", "request"],
   [140, "showGroup", () => ShowGroup, "oneof", "request"],
   [141, "listBans", () => ListBans, "oneof", "request"],
   [142, "listLinks", () => ListLinks, "oneof", "request"],
   [143, "previewLink", () => PreviewLink, "oneof", "request"],
+  [144, "listJoinRequests", () => ListJoinRequests, "oneof", "request"],
+  [145, "pinMessage", () => PinMessage, "oneof", "request"],
+  [146, "listPins", () => ListPins, "oneof", "request"],
+  [147, "listReaders", () => ListReaders, "oneof", "request"],
+  [148, "countReaders", () => CountReaders, "oneof", "request"],
   [170, "schedule", () => Schedule, "oneof", "request"],
   [171, "listScheduled", () => ListScheduled, "oneof", "request"],
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
@@ -361,6 +402,12 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [224, "listContacts", () => ListContacts, "oneof", "request"],
   [225, "listBlocks", () => ListBlocks, "oneof", "request"],
   [226, "report", () => Report, "oneof", "request"],
+  [240, "changePersonal", () => ChangePersonal, "oneof", "request"],
+  [241, "showPersonal", () => ShowPersonal, "oneof", "request"],
+  [242, "deleteForMe", () => DeleteForMe, "oneof", "request"],
+  [243, "changeFavourite", () => ChangeFavourite, "oneof", "request"],
+  [244, "listFavourites", () => ListFavourites, "oneof", "request"],
+  [290, "search", () => Search, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -388,10 +435,15 @@ export interface ServerFrame {
     | { case: "invitations"; value: Invitations }
     | { case: "invitation"; value: InvitationPush }
     | { case: "admin"; value: AdminAnswer }
+    | { case: "votes"; value: Votes }
     | { case: "group"; value: Group }
     | { case: "bans"; value: Bans }
     | { case: "links"; value: Links }
     | { case: "linkPreview"; value: LinkPreview }
+    | { case: "joinRequests"; value: JoinRequests }
+    | { case: "pins"; value: Pins }
+    | { case: "readers"; value: Readers }
+    | { case: "readCounts"; value: ReadCounts }
     | { case: "scheduled"; value: Scheduled }
     | { case: "scheduledList"; value: ScheduledList }
     | { case: "signal"; value: SignalPush }
@@ -404,6 +456,11 @@ export interface ServerFrame {
     | { case: "blocks"; value: Blocks }
     | { case: "profile"; value: ProfilePush }
     | { case: "contactChanged"; value: ContactPush }
+    | { case: "personal"; value: Personal }
+    | { case: "favourites"; value: Favourites }
+    | { case: "personalChanged"; value: PersonalPush }
+    | { case: "favouriteChanged"; value: FavouritePush }
+    | { case: "found"; value: Found }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -430,10 +487,15 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [40, "invitations", () => Invitations, "oneof", "message"],
   [41, "invitation", () => InvitationPush, "oneof", "message"],
   [50, "admin", () => AdminAnswer, "oneof", "message"],
+  [72, "votes", () => Votes, "oneof", "message"],
   [140, "group", () => Group, "oneof", "message"],
   [141, "bans", () => Bans, "oneof", "message"],
   [142, "links", () => Links, "oneof", "message"],
   [143, "linkPreview", () => LinkPreview, "oneof", "message"],
+  [144, "joinRequests", () => JoinRequests, "oneof", "message"],
+  [146, "pins", () => Pins, "oneof", "message"],
+  [147, "readers", () => Readers, "oneof", "message"],
+  [148, "readCounts", () => ReadCounts, "oneof", "message"],
   [170, "scheduled", () => Scheduled, "oneof", "message"],
   [171, "scheduledList", () => ScheduledList, "oneof", "message"],
   [185, "signal", () => SignalPush, "oneof", "message"],
@@ -446,6 +508,11 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [225, "blocks", () => Blocks, "oneof", "message"],
   [230, "profile", () => ProfilePush, "oneof", "message"],
   [231, "contactChanged", () => ContactPush, "oneof", "message"],
+  [241, "personal", () => Personal, "oneof", "message"],
+  [244, "favourites", () => Favourites, "oneof", "message"],
+  [250, "personalChanged", () => PersonalPush, "oneof", "message"],
+  [251, "favouriteChanged", () => FavouritePush, "oneof", "message"],
+  [290, "found", () => Found, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -793,6 +860,35 @@ export const Recalled = /* @__PURE__ */ message<Recalled>("Recalled", [
   [1, "to", "uint64"],
 ]);
 
+export interface Vanished {
+  to: number;
+}
+export const Vanished = /* @__PURE__ */ message<Vanished>("Vanished", [
+  [1, "to", "uint64"],
+]);
+
+export interface Voted {
+  to: number;
+  options: number[];
+  removed: boolean;
+}
+export const Voted = /* @__PURE__ */ message<Voted>("Voted", [
+  [1, "to", "uint64"],
+  [2, "options", "uint32", "repeated"],
+  [3, "removed", "bool"],
+]);
+
+export interface PollClosed {
+  to: number;
+  voters: number;
+  counts: number[];
+}
+export const PollClosed = /* @__PURE__ */ message<PollClosed>("PollClosed", [
+  [1, "to", "uint64"],
+  [2, "voters", "uint32"],
+  [3, "counts", "uint32", "repeated"],
+]);
+
 export interface Muted {
   user: number;
   untilMs: number;
@@ -837,6 +933,25 @@ export interface LinkRevoked {
 }
 export const LinkRevoked = /* @__PURE__ */ message<LinkRevoked>("LinkRevoked", [
   [1, "link", "uint64"],
+]);
+
+export type JoinAsked = Record<never, never>;
+export const JoinAsked = /* @__PURE__ */ message<JoinAsked>("JoinAsked", []);
+
+export interface JoinClosed {
+  user: number;
+}
+export const JoinClosed = /* @__PURE__ */ message<JoinClosed>("JoinClosed", [
+  [1, "user", "uint64"],
+]);
+
+export interface Pinned {
+  to: number;
+  removed: boolean;
+}
+export const Pinned = /* @__PURE__ */ message<Pinned>("Pinned", [
+  [1, "to", "uint64"],
+  [2, "removed", "bool"],
 ]);
 
 export interface CallStarted {
@@ -932,6 +1047,7 @@ export interface Page {
   more: boolean;
   reactions: Reactions[];
   states: MessageState[];
+  polls: PollState[];
 }
 export const Page = /* @__PURE__ */ message<Page>("Page", [
   [1, "conversation", "string"],
@@ -940,6 +1056,7 @@ export const Page = /* @__PURE__ */ message<Page>("Page", [
   [4, "more", "bool"],
   [5, "reactions", () => Reactions, "repeated"],
   [20, "states", () => MessageState, "repeated"],
+  [30, "polls", () => PollState, "repeated"],
 ]);
 
 export interface MessageState {
@@ -947,12 +1064,29 @@ export interface MessageState {
   erased: boolean;
   edits: number[];
   body?: Body | undefined;
+  deleted: boolean;
 }
 export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState", [
   [1, "seq", "uint64"],
   [2, "erased", "bool"],
   [3, "edits", "uint64", "repeated"],
   [4, "body", () => Body, "optional"],
+  [160, "deleted", "bool"],
+]);
+
+export interface PollState {
+  seq: number;
+  counts: number[];
+  voters: number;
+  mine: number[];
+  closed: boolean;
+}
+export const PollState = /* @__PURE__ */ message<PollState>("PollState", [
+  [1, "seq", "uint64"],
+  [2, "counts", "uint32", "repeated"],
+  [3, "voters", "uint32"],
+  [4, "mine", "uint32", "repeated"],
+  [5, "closed", "bool"],
 ]);
 
 export interface Reactions {
@@ -973,6 +1107,61 @@ export const Reaction = /* @__PURE__ */ message<Reaction>("Reaction", [
   [1, "emoji", "string"],
   [2, "users", "uint64"],
   [3, "mine", "bool"],
+]);
+
+export interface Search {
+  query: string;
+  sender: number;
+  kind: number;
+  afterMs: number;
+  beforeMs: number;
+  limit: number;
+  page: string;
+  conversations: string[];
+  rows: number;
+}
+export const Search = /* @__PURE__ */ message<Search>("Search", [
+  [1, "query", "string"],
+  [2, "sender", "uint64"],
+  [3, "kind", "uint32"],
+  [4, "afterMs", "uint64"],
+  [5, "beforeMs", "uint64"],
+  [6, "limit", "uint32"],
+  [7, "page", "string"],
+  [8, "conversations", "string", "repeated"],
+  [9, "rows", "uint32"],
+]);
+
+export interface Found {
+  messages: FoundMessage[];
+  page: string;
+  incomplete: string[];
+  rows: number;
+}
+export const Found = /* @__PURE__ */ message<Found>("Found", [
+  [1, "messages", () => FoundMessage, "repeated"],
+  [2, "page", "string"],
+  [3, "incomplete", "string", "repeated"],
+  [4, "rows", "uint32"],
+]);
+
+export interface FoundMessage {
+  conversation: string;
+  seq: number;
+  timeMs: number;
+  sender: number;
+  kind: number;
+  snippet: string;
+  places: number[];
+}
+export const FoundMessage = /* @__PURE__ */ message<FoundMessage>("FoundMessage", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "timeMs", "uint64"],
+  [4, "sender", "uint64"],
+  [5, "kind", "uint32"],
+  [6, "snippet", "string"],
+  [7, "places", "uint32", "repeated"],
 ]);
 
 export interface React {
@@ -1012,6 +1201,63 @@ export const RecallMessage = /* @__PURE__ */ message<RecallMessage>("RecallMessa
   [1, "request", "bytes"],
   [2, "conversation", "string"],
   [3, "seq", "uint64"],
+]);
+
+export interface Vote {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  options: number[];
+  remove: boolean;
+}
+export const Vote = /* @__PURE__ */ message<Vote>("Vote", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "options", "uint32", "repeated"],
+  [5, "remove", "bool"],
+]);
+
+export interface ClosePoll {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+}
+export const ClosePoll = /* @__PURE__ */ message<ClosePoll>("ClosePoll", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+]);
+
+export interface ListVotes {
+  conversation: string;
+  seq: number;
+  after: number;
+  limit: number;
+}
+export const ListVotes = /* @__PURE__ */ message<ListVotes>("ListVotes", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Votes {
+  votes: UserVote[];
+  more: boolean;
+}
+export const Votes = /* @__PURE__ */ message<Votes>("Votes", [
+  [1, "votes", () => UserVote, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface UserVote {
+  userId: number;
+  options: number[];
+}
+export const UserVote = /* @__PURE__ */ message<UserVote>("UserVote", [
+  [1, "userId", "uint64"],
+  [2, "options", "uint32", "repeated"],
 ]);
 
 export interface Signal {
@@ -1116,6 +1362,8 @@ export interface Conversation {
   role: Role;
   open: boolean;
   kept: number;
+  personal?: Personal | undefined;
+  mentions: number;
 }
 export const Conversation = /* @__PURE__ */ message<Conversation>("Conversation", [
   [1, "conversation", "string"],
@@ -1129,6 +1377,146 @@ export const Conversation = /* @__PURE__ */ message<Conversation>("Conversation"
   [9, "role", "enum"],
   [10, "open", "bool"],
   [75, "kept", "uint64"],
+  [160, "personal", () => Personal, "optional"],
+  [161, "mentions", "uint32"],
+]);
+
+export interface Personal {
+  conversation: string;
+  version: number;
+  pin: number;
+  mutedUntilMs: number;
+  archived: boolean;
+  hidden: boolean;
+  draft: string;
+  markedUnread: boolean;
+  cleared: number;
+  deleted: number[];
+}
+export const Personal = /* @__PURE__ */ message<Personal>("Personal", [
+  [1, "conversation", "string"],
+  [2, "version", "uint64"],
+  [3, "pin", "uint64"],
+  [4, "mutedUntilMs", "uint64"],
+  [5, "archived", "bool"],
+  [6, "hidden", "bool"],
+  [7, "draft", "string"],
+  [8, "markedUnread", "bool"],
+  [9, "cleared", "uint64"],
+  [10, "deleted", "uint64", "repeated"],
+]);
+
+export interface ChangePersonal {
+  conversation: string;
+  request: Uint8Array;
+  seen?: number | undefined;
+  pin?: number | undefined;
+  mutedUntilMs?: number | undefined;
+  archived?: boolean | undefined;
+  hidden?: boolean | undefined;
+  draft?: string | undefined;
+  markedUnread?: boolean | undefined;
+  clearTo?: number | undefined;
+}
+export const ChangePersonal = /* @__PURE__ */ message<ChangePersonal>("ChangePersonal", [
+  [1, "conversation", "string"],
+  [2, "request", "bytes"],
+  [3, "seen", "uint64", "optional"],
+  [4, "pin", "uint64", "optional"],
+  [5, "mutedUntilMs", "uint64", "optional"],
+  [6, "archived", "bool", "optional"],
+  [7, "hidden", "bool", "optional"],
+  [8, "draft", "string", "optional"],
+  [9, "markedUnread", "bool", "optional"],
+  [10, "clearTo", "uint64", "optional"],
+]);
+
+export interface ShowPersonal {
+  conversation: string;
+}
+export const ShowPersonal = /* @__PURE__ */ message<ShowPersonal>("ShowPersonal", [
+  [1, "conversation", "string"],
+]);
+
+export interface DeleteForMe {
+  conversation: string;
+  seqs: number[];
+}
+export const DeleteForMe = /* @__PURE__ */ message<DeleteForMe>("DeleteForMe", [
+  [1, "conversation", "string"],
+  [2, "seqs", "uint64", "repeated"],
+]);
+
+export interface ChangeFavourite {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  removed: boolean;
+}
+export const ChangeFavourite = /* @__PURE__ */ message<ChangeFavourite>("ChangeFavourite", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "removed", "bool"],
+]);
+
+export interface ListFavourites {
+  before: number;
+  limit: number;
+}
+export const ListFavourites = /* @__PURE__ */ message<ListFavourites>("ListFavourites", [
+  [1, "before", "uint64"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Favourites {
+  favourites: Favourite[];
+  next: number;
+  version: number;
+}
+export const Favourites = /* @__PURE__ */ message<Favourites>("Favourites", [
+  [1, "favourites", () => Favourite, "repeated"],
+  [2, "next", "uint64"],
+  [3, "version", "uint64"],
+]);
+
+export interface Favourite {
+  number: number;
+  conversation: string;
+  seq: number;
+  savedMs: number;
+  event?: WireEvent | undefined;
+  state?: MessageState | undefined;
+  unavailable: boolean;
+}
+export const Favourite = /* @__PURE__ */ message<Favourite>("Favourite", [
+  [1, "number", "uint64"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "savedMs", "uint64"],
+  [5, "event", () => WireEvent, "optional"],
+  [6, "state", () => MessageState, "optional"],
+  [7, "unavailable", "bool"],
+]);
+
+export interface FavouritePush {
+  conversation: string;
+  seq: number;
+  removed: boolean;
+  version: number;
+}
+export const FavouritePush = /* @__PURE__ */ message<FavouritePush>("FavouritePush", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "removed", "bool"],
+  [4, "version", "uint64"],
+]);
+
+export interface PersonalPush {
+  personal?: Personal | undefined;
+}
+export const PersonalPush = /* @__PURE__ */ message<PersonalPush>("PersonalPush", [
+  [1, "personal", () => Personal, "optional"],
 ]);
 
 export interface ConversationPush {
@@ -1225,6 +1613,9 @@ export interface ChangeGroup {
     | { case: "makeLink"; value: NewLink }
     | { case: "revokeLink"; value: number }
     | { case: "joinLink"; value: string }
+    | { case: "askToJoin"; value: string }
+    | { case: "answerRequest"; value: AnswerRequest }
+    | { case: "withdraw"; value: Done }
     | undefined;
 }
 export const ChangeGroup = /* @__PURE__ */ message<ChangeGroup>("ChangeGroup", [
@@ -1244,6 +1635,9 @@ export const ChangeGroup = /* @__PURE__ */ message<ChangeGroup>("ChangeGroup", [
   [55, "makeLink", () => NewLink, "oneof", "change"],
   [56, "revokeLink", "uint64", "oneof", "change"],
   [57, "joinLink", "string", "oneof", "change"],
+  [58, "askToJoin", "string", "oneof", "change"],
+  [59, "answerRequest", () => AnswerRequest, "oneof", "change"],
+  [60, "withdraw", () => Done, "oneof", "change"],
 ]);
 
 export interface AddMembers {
@@ -1251,6 +1645,15 @@ export interface AddMembers {
 }
 export const AddMembers = /* @__PURE__ */ message<AddMembers>("AddMembers", [
   [1, "users", "uint64", "repeated"],
+]);
+
+export interface AnswerRequest {
+  user: number;
+  accept: boolean;
+}
+export const AnswerRequest = /* @__PURE__ */ message<AnswerRequest>("AnswerRequest", [
+  [1, "user", "uint64"],
+  [2, "accept", "bool"],
 ]);
 
 export interface GroupSettings {
@@ -1262,6 +1665,7 @@ export interface GroupSettings {
   slowSeconds?: number | undefined;
   mutedUntilMs?: number | undefined;
   permissions: Permission[];
+  retentionSeconds?: number | undefined;
 }
 export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettings", [
   [1, "name", "string", "optional"],
@@ -1272,6 +1676,7 @@ export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettin
   [6, "slowSeconds", "uint64", "optional"],
   [7, "mutedUntilMs", "uint64", "optional"],
   [8, "permissions", () => Permission, "repeated"],
+  [100, "retentionSeconds", "uint64", "optional"],
 ]);
 
 export interface Permission {
@@ -1523,6 +1928,128 @@ export interface Ban {
 export const Ban = /* @__PURE__ */ message<Ban>("Ban", [
   [1, "userId", "uint64"],
   [2, "by", "uint64"],
+  [3, "timeMs", "uint64"],
+]);
+
+export interface ListReaders {
+  conversation: string;
+  seq: number;
+  after: number;
+  limit: number;
+}
+export const ListReaders = /* @__PURE__ */ message<ListReaders>("ListReaders", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Readers {
+  readBy: number;
+  seenBy: number;
+  users: number[];
+  more: boolean;
+}
+export const Readers = /* @__PURE__ */ message<Readers>("Readers", [
+  [1, "readBy", "uint32"],
+  [2, "seenBy", "uint32"],
+  [3, "users", "uint64", "repeated"],
+  [4, "more", "bool"],
+]);
+
+export interface CountReaders {
+  conversation: string;
+  seqs: number[];
+}
+export const CountReaders = /* @__PURE__ */ message<CountReaders>("CountReaders", [
+  [1, "conversation", "string"],
+  [2, "seqs", "uint64", "repeated"],
+]);
+
+export interface ReadCounts {
+  counts: ReadCount[];
+}
+export const ReadCounts = /* @__PURE__ */ message<ReadCounts>("ReadCounts", [
+  [1, "counts", () => ReadCount, "repeated"],
+]);
+
+export interface ReadCount {
+  seq: number;
+  readBy: number;
+  seenBy: number;
+}
+export const ReadCount = /* @__PURE__ */ message<ReadCount>("ReadCount", [
+  [1, "seq", "uint64"],
+  [2, "readBy", "uint32"],
+  [3, "seenBy", "uint32"],
+]);
+
+export interface PinMessage {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  remove: boolean;
+}
+export const PinMessage = /* @__PURE__ */ message<PinMessage>("PinMessage", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "remove", "bool"],
+]);
+
+export interface ListPins {
+  conversation: string;
+}
+export const ListPins = /* @__PURE__ */ message<ListPins>("ListPins", [
+  [1, "conversation", "string"],
+]);
+
+export interface Pins {
+  pins: Pin[];
+}
+export const Pins = /* @__PURE__ */ message<Pins>("Pins", [
+  [1, "pins", () => Pin, "repeated"],
+]);
+
+export interface Pin {
+  seq: number;
+  by: number;
+  timeMs: number;
+}
+export const Pin = /* @__PURE__ */ message<Pin>("Pin", [
+  [1, "seq", "uint64"],
+  [2, "by", "uint64"],
+  [3, "timeMs", "uint64"],
+]);
+
+export interface ListJoinRequests {
+  conversation: string;
+  after: number;
+  limit: number;
+}
+export const ListJoinRequests = /* @__PURE__ */ message<ListJoinRequests>("ListJoinRequests", [
+  [1, "conversation", "string"],
+  [2, "after", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
+export interface JoinRequests {
+  requests: JoinRequest[];
+  more: boolean;
+}
+export const JoinRequests = /* @__PURE__ */ message<JoinRequests>("JoinRequests", [
+  [1, "requests", () => JoinRequest, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface JoinRequest {
+  userId: number;
+  text: string;
+  timeMs: number;
+}
+export const JoinRequest = /* @__PURE__ */ message<JoinRequest>("JoinRequest", [
+  [1, "userId", "uint64"],
+  [2, "text", "string"],
   [3, "timeMs", "uint64"],
 ]);
 

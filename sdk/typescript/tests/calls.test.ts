@@ -86,6 +86,17 @@ test("a message waits for its time, and is listed until then", () => {
   assert.deepEqual(callOf(cancel, 7)?.calls, [{ method: "DELETE", path: `/v1/conversations/g5/scheduled/${key}` }]);
 });
 
+test("a search names its conditions, and has the places of the words", () => {
+  const value = { query: "café 北", sender: 7, kind: 0, afterMs: 0, beforeMs: 9, limit: 0, page: "5.6.g5", conversations: ["g5"], rows: 0 };
+  const path = "/v1/search?q=caf%C3%A9+%E5%8C%97&from=7&in=g5&before_ms=9&page=5.6.g5";
+  assert.deepEqual(callOf({ case: "search", value }, 7)?.calls, [{ method: "GET", path }]);
+  const message = { conversation: "g5", seq: 6, time_ms: 5, sender: "7", kind: 1, snippet: "Café", places: [[0, 4]] };
+  const found = { conversation: "g5", seq: 6, timeMs: 5, sender: 7, kind: 1, snippet: "Café", places: [0, 4] };
+  const answer = { case: "found", value: { messages: [found], page: "", incomplete: ["g9"], rows: 0 } };
+  assert.deepEqual(answered({ case: "search", value }, { messages: [message], incomplete: ["g9"] }), answer);
+  assert.equal(callOf({ case: "search", value: { ...value, conversations: ["g5", "g6"] } }, 7), undefined);
+});
+
 test("a file is written by tus, and read by ranges", () => {
   const content = Uint8Array.of(1, 2, 3);
   const of = { conversation: "g5", upload: ID };
@@ -120,6 +131,32 @@ test("an edit has a place, and a recall one unless the message is gone already",
   assert.equal((answered(recall, {}) as { value: { code: string } }).value.code, "erased");
 });
 
+test("a vote and the end of a poll have a place unless they are so already", () => {
+  const of = { request: ID, conversation: "g5", seq: 3 };
+  const path = "/v1/conversations/g5/messages/3";
+  const key = "000102030405060708090a0b0c0d0e0f";
+  const vote: ClientRequest = { case: "vote", value: { ...of, options: [0, 2], remove: false } };
+  const back: ClientRequest = { case: "vote", value: { ...of, options: [], remove: true } };
+  const close: ClientRequest = { case: "closePoll", value: of };
+  assert.deepEqual(callOf(vote, 7)?.calls, [{ method: "PUT", path: `${path}/vote`, body: { options: [0, 2] }, key }]);
+  assert.deepEqual(callOf(back, 7)?.calls, [{ method: "DELETE", path: `${path}/vote`, key }]);
+  assert.deepEqual(callOf(close, 7)?.calls, [{ method: "POST", path: `${path}/close`, key }]);
+  const codes = [vote, back, close].map((request) => (answered(request, {}) as { value: { code: string } }).value.code);
+  assert.deepEqual(codes, ["already_voted", "no_such_vote", "poll_closed"]);
+  const list: ClientRequest = { case: "listVotes", value: { conversation: "g5", seq: 3, after: 7, limit: 0 } };
+  assert.equal(callOf(list, 7)?.calls[0]?.path, `${path}/votes?after=7`);
+  const votes = [{ userId: 8, options: [0, 2] }];
+  assert.deepEqual(answered(list, { votes: [{ user: "8", options: [0, 2] }], more: true }), { case: "votes", value: { votes, more: true } });
+});
+
+test("a page has the votes of polls", () => {
+  const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 12, content: "" } };
+  const messages = [{ ...base, seq: 1, poll: { counts: [1, 0], voters: 1, mine: [0], closed: false } }];
+  const fetch: ClientRequest = { case: "fetch", value: { conversation: "g5", seq: 0, backward: false, limit: 0 } };
+  const { value } = answered(fetch, { messages, head: 1, more: false }) as { value: { polls: unknown } };
+  assert.deepEqual(value.polls, [{ seq: 1, counts: [1, 0], voters: 1, mine: [0], closed: false }]);
+});
+
 test("a page has the present states of messages", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "00".repeat(16) };
   const sent = { ...base, seq: 1, kind: "message", body: { kind: 1, text: "old" } };
@@ -130,8 +167,8 @@ test("a page has the present states of messages", () => {
   const fetch: ClientRequest = { case: "fetch", value: { conversation: "g5", seq: 0, backward: false, limit: 0 } };
   const { value } = answered(fetch, { messages, head: 4, more: false }) as { value: { states: unknown } };
   assert.deepEqual(value.states, [
-    { seq: 1, erased: false, edits: [2, 3], body: { kind: 1, content: new TextEncoder().encode("new") } },
-    { seq: 4, erased: true, edits: [], body: undefined },
+    { seq: 1, erased: false, deleted: false, edits: [2, 3], body: { kind: 1, content: new TextEncoder().encode("new") } },
+    { seq: 4, erased: true, deleted: false, edits: [], body: undefined },
   ]);
 });
 
@@ -165,6 +202,37 @@ test("a profile has the texts that are given, and its push those of the stream",
   const me = { user_id: "7", name: "ann", device: "d", admin: false, ...texts, version: 3, messages_from: "contacts" };
   assert.deepEqual(answered({ case: "showProfile", value: {} }, me), { case: "ownProfile", value: own });
   assert.deepEqual(pushOf("profile", { ...texts, version: 3, messages_from: "contacts" }), { case: "profile", value: { profile: own } });
+});
+
+test("a state of a conversation has the properties that are given, and its push those of the stream", () => {
+  const of = { conversation: "g2038", request: ID };
+  const request = { case: "changePersonal", value: { ...of, seen: 2, pin: 0, clearTo: 5 } } as ClientRequest;
+  const [call] = callOf(request, 7)?.calls ?? [];
+  const put = [call?.method, call?.path, JSON.stringify(call?.body)];
+  assert.deepEqual(put, ["PATCH", "/v1/conversations/g2038/me", '{"seen":2,"pin":0,"clear_to":5}']);
+  const row = { version: 3, pin: 0, muted_until_ms: 9, archived: true, hidden: false, draft: "so", marked_unread: true, cleared: 5, deleted: [7] };
+  const rest = { pin: 0, mutedUntilMs: 9, archived: true, hidden: false, draft: "so", markedUnread: true, cleared: 5, deleted: [7] };
+  const personal = { conversation: "g2038", version: 3, ...rest };
+  assert.deepEqual(answered(request, row), { case: "personal", value: personal });
+  const [deletion] = callOf({ case: "deleteForMe", value: { conversation: "g2038", seqs: [7] } }, 7)?.calls ?? [];
+  assert.deepEqual([deletion?.path, deletion?.body], ["/v1/conversations/g2038/me/deleted", { seqs: [7] }]);
+  const pushed = { case: "personalChanged", value: { personal } };
+  assert.deepEqual(pushOf("state", { conversation: "g2038", ...row }), pushed);
+});
+
+test("saved messages are resources", () => {
+  const of = (removed: boolean): unknown[] => {
+    const value = { request: ID, conversation: "g2038", seq: 7, removed };
+    const [call] = callOf({ case: "changeFavourite", value }, 7)?.calls ?? [];
+    return [call?.method, call?.path];
+  };
+  assert.deepEqual([of(false), of(true)], [["PUT", "/v1/favourites/g2038/7"], ["DELETE", "/v1/favourites/g2038/7"]]);
+  const list: ClientRequest = { case: "listFavourites", value: { before: 9, limit: 0 } };
+  assert.equal(callOf(list, 7)?.calls[0]?.path, "/v1/favourites?before=9");
+  const row = { number: 8, conversation: "g2038", seq: 7, saved_ms: 5 };
+  const favourite = { number: 8, conversation: "g2038", seq: 7, savedMs: 5, event: undefined, state: undefined, unavailable: false };
+  const value = { favourites: [favourite], next: 0, version: 3 };
+  assert.deepEqual(answered(list, { favourites: [row], version: 3 }), { case: "favourites", value });
 });
 
 test("contacts and blocks are resources", () => {

@@ -57,7 +57,7 @@ class Server {
 
   async historyBefore(): Promise<HistoryPage> {
     const { event } = received(EVERYONE, 5) as { event: Event };
-    return { events: [event], head: seq(5), more: false, reactions: new Map(), states: new Map() };
+    return { events: [event], head: seq(5), more: false, reactions: new Map(), states: new Map(), polls: new Map() };
   }
 
   async markRead(conversation: string, upTo: number): Promise<void> {

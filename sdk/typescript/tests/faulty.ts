@@ -157,7 +157,7 @@ export class Wire implements Transport {
         const { seq } = request.value;
         const events = server.log.slice(seq, seq + 7);
         const more = events.length > 0 && (events.at(-1)?.seq ?? 0) < server.log.length;
-        return { case: "page", value: { conversation: "everyone", events, head: server.log.length, more, reactions: [], states: [] } };
+        return { case: "page", value: { conversation: "everyone", events, head: server.log.length, more, reactions: [], states: [], polls: [] } };
       }
       case "listConversations": {
         const line = { ...wire.Conversation.decode(new Uint8Array(0)), conversation: "everyone", head: server.log.length };

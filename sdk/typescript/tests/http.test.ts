@@ -132,7 +132,7 @@ class Node {
 
   private line(): object {
     const head = this.log.length;
-    const counts = { delivered: 0, read: 0, unread: 0, members: 0, kept: 0 };
+    const counts = { delivered: 0, read: 0, unread: 0, members: 0, kept: 0, mentions: 0 };
     return { conversation: "everyone", name: "everyone", head, time_ms: 1, role: "member", open: false, ...counts };
   }
 
@@ -273,6 +273,9 @@ test("each kind of event is the same over HTTP", () => {
     ...{ kind: "callEnded", call: 3, caller: 1029, video: false, outcome: wire.CallOutcome.TALKED, lastedMs: 900 },
   });
   assert.deepEqual(content("recalled", { to: 3 }), { kind: "recalled", to: 3 });
+  assert.deepEqual(content("vanished", { to: 3 }), { kind: "vanished", to: 3 });
+  assert.deepEqual(content("voted", { to: 3, options: [0, 2], removed: false }), { kind: "voted", to: 3, options: [0, 2], removed: false });
+  assert.deepEqual(content("poll_closed", { to: 3, voters: 2, counts: [0, 2] }), { kind: "pollClosed", to: 3, voters: 2, counts: [0, 2] });
   assert.equal((content("edited", { to: 3, body: { kind: 1, text: "new" } }) as { text?: string }).text, "new");
   assert.deepEqual(content("reacted", { to: 3, emoji: "👍", removed: true }), { kind: "reacted", to: 3, emoji: "👍", removed: true });
   assert.deepEqual(content("unknown", { number: 77, content: "AQI=" }), { kind: "unsupported", number: 77, content: Uint8Array.of(1, 2) });

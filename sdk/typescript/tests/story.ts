@@ -398,6 +398,14 @@ function shown(item: Incoming): [string, Json] {
     }
     case "profileChanged":
       return ["profile", { version: item.own.version }];
+    case "favouriteChanged": {
+      const { conversation, seq, removed, version } = item;
+      return ["favourite", { conversation, seq, removed, version }];
+    }
+    case "personalChanged": {
+      const { conversation, version, pin } = item.personal;
+      return ["personal", { conversation, version, pin }];
+    }
     case "contactChanged":
       return ["contact", { user: item.contact.userId, version: item.contact.version }];
     case "settled": {

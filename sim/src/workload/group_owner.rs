@@ -26,6 +26,7 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize) {
     let client = account.start();
 
     let people: Vec<UserId> = (0..workload.plan.people.busy).map(|user| users[&user]).collect();
+    let mut groups = Vec::new();
     for group in 0..workload.plan.people.churn {
         let request = ClientMessageId([group as u8 + 11; 16]);
         let made = loop {
@@ -35,16 +36,22 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize) {
             }
         };
         workload.churn_groups.send_modify(|open| open.push(made));
+        groups.push(made);
     }
-    change_members(&workload, &account.platform, &client, &people).await;
+    change_members(&workload, &account.platform, &client, &people, &groups).await;
     // The device stays connected and receives events.
     workload.until(Phase::Silent).await;
     std::future::pending().await
 }
 
-async fn change_members(workload: &WorkloadContext, platform: &Platform, client: &Client, people: &[UserId]) {
+async fn change_members(
+    workload: &WorkloadContext,
+    platform: &Platform,
+    client: &Client,
+    people: &[UserId],
+    groups: &[ConversationId],
+) {
     let phase = workload.phase.subscribe();
-    let groups: Vec<ConversationId> = workload.churn_groups.borrow().clone();
     // Removed users, as far as the owner knows.
     let mut out: BTreeSet<(ConversationId, UserId)> = BTreeSet::new();
     let mut moderator = Moderator::default();

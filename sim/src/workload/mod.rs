@@ -5,29 +5,30 @@
 //! [`guest`] comes by its invite links. An [`acquaintance`] asks others for contacts. A
 //! [`stranger`] adds users who do not know it, and the [`administrator`] manages the cluster. A
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
-//! other and type. They act until the simulation ends the workload, send their final messages, and
-//! fall silent.
-//! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. They act until the simulation
-//! ends the workload, send their final messages, and fall silent.
-//! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
-//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
-//! messages. A [`sharer`] uploads files. They act until the simulation ends the workload, send
-//! their final messages, and fall silent.
+//! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
+//! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
+//! [`burner`] vanish, and in [`polls`] two users vote. They act until the simulation ends the
+//! workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
 mod administrator;
 mod adversarial_client;
+mod applicant;
+mod burner;
 mod calls;
 mod changes;
 mod device;
 mod device_store;
 mod group_owner;
 mod guest;
+mod keeper;
 mod key_repeater;
 mod moderator;
 mod planner;
+mod polls;
 mod reactions;
+mod searcher;
 mod sharer;
 mod stranger;
 
@@ -81,6 +82,8 @@ pub struct WorkloadContext {
     pub acquaintances: watch::Sender<BTreeMap<usize, UserId>>,
     /// Invite links for one user each: the group and the code.
     pub links: parking_lot::Mutex<Vec<(ConversationId, String)>>,
+    /// The group that lets users in by approval.
+    pub by_approval: watch::Sender<Option<ConversationId>>,
     /// The administrator has logged in, if there is one.
     pub administered: watch::Sender<bool>,
     /// The first user has hidden its presence.
@@ -107,6 +110,7 @@ impl WorkloadContext {
             stranger_groups: watch::Sender::default(),
             acquaintances: watch::Sender::default(),
             links: parking_lot::Mutex::default(),
+            by_approval: watch::Sender::default(),
             administered: watch::Sender::default(),
             hidden: Default::default(),
             owners: parking_lot::Mutex::default(),
@@ -286,6 +290,35 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.files && here(number) {
         tokio::spawn(sharer::live(workload.clone(), number, 1));
+    }
+    for device in 0..workload.plan.society.keepers * keeper::DEVICES {
+        let number = next();
+        let society = &workload.plan.society;
+        let before = workload.population() + society.strangers + society.guests + society.acquaintances;
+        let user = before + device / keeper::DEVICES;
+        if here(number) {
+            tokio::spawn(keeper::live(workload.clone(), number, user, device % keeper::DEVICES == 0));
+        }
+    }
+    let number = next();
+    if workload.plan.society.searches && here(number) {
+        tokio::spawn(searcher::live(workload.clone(), number, 1));
+    }
+    for (user, device) in [(0, applicant::Part::Host), (1, applicant::Part::Applicant)] {
+        let number = next();
+        if workload.plan.society.joins && here(number) {
+            tokio::spawn(applicant::live(workload.clone(), number, user, device));
+        }
+    }
+    let number = next();
+    if workload.plan.society.vanishing && here(number) {
+        tokio::spawn(burner::live(workload.clone(), number, 0));
+    }
+    for user in [0, 1] {
+        let number = next();
+        if workload.plan.society.polls && here(number) {
+            tokio::spawn(polls::live(workload.clone(), number, user));
+        }
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -1,4 +1,5 @@
-//! Family `node`: what this data directory is. Names in ASCII.
+//! Family `node`: what this data directory is. Names in ASCII; the rows of the search index follow
+//! behind `search/` ([`crate::rows::search`]).
 //!
 //! | key        | value                                   | lifetime                         | written by          |
 //! | ---------- | --------------------------------------- | -------------------------------- | ------------------- |

@@ -67,9 +67,9 @@ pub(super) fn family(family: Family, cache: &Cache) -> Options {
 
     let mut options = Options::default();
     let memtable = match family {
-        Family::Node => 256 * KB,
         Family::RaftMeta => MB,
-        Family::Users => 8 * MB,
+        // Node has the search index.
+        Family::Node | Family::Users => 8 * MB,
         Family::RaftLog | Family::Conversations | Family::Events => 16 * MB,
     };
     options.set_write_buffer_size(memtable);
@@ -77,7 +77,7 @@ pub(super) fn family(family: Family, cache: &Cache) -> Options {
     match family {
         // Entries are read soon, from memory, and then deleted in ranges, so compression does not
         // pay.
-        Family::Node | Family::RaftLog | Family::RaftMeta => options.set_compression_type(DBCompressionType::None),
+        Family::RaftLog | Family::RaftMeta => options.set_compression_type(DBCompressionType::None),
         Family::Users | Family::Conversations => {
             // Reads are mostly points, most often absent dedup rows.
             blocks.set_ribbon_filter(10.0);
@@ -85,8 +85,8 @@ pub(super) fn family(family: Family, cache: &Cache) -> Options {
             options.set_memtable_prefix_bloom_ratio(0.05);
             options.set_compression_type(DBCompressionType::Lz4);
         }
-        // Reads are runs.
-        Family::Events => options.set_compression_type(DBCompressionType::Lz4),
+        // Reads are runs, or exact terms of the search index.
+        Family::Events | Family::Node => options.set_compression_type(DBCompressionType::Lz4),
     }
     options.set_block_based_table_factory(&blocks);
     options

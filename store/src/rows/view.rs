@@ -50,6 +50,19 @@ impl<R: Reader> View<R> {
         pairs.iter().map(|(key, value)| keyed(key, value)).collect()
     }
 
+    /// The last rows whose keys begin with `start`, before the key `before`, the last one first.
+    pub fn page_before<T: Table>(
+        &self,
+        start: &impl Key,
+        before: Option<&T::Key>,
+        limit: usize,
+    ) -> Result<Vec<(T::Key, T)>, EngineError> {
+        let (first, end) = within(&T::prefix(start), None);
+        let end = before.map_or(end, |before| Bound::Excluded(T::key(before)));
+        let pairs = self.reader.scan(T::FAMILY.into(), (first, end), true, limit)?;
+        pairs.iter().map(|(key, value)| keyed(key, value)).collect()
+    }
+
     /// Rows of one table, slot after slot, behind the key `after`.
     pub fn over_slots<T: Table>(
         &self,

@@ -13,7 +13,15 @@ export type Row =
   | { readonly is: "pending"; readonly key: string; readonly pending: Pending; readonly opens: boolean };
 
 /** Events that change earlier messages, and the steps of a call, are no lines. */
-const SILENT: ReadonlySet<string> = new Set(["reacted", "edited", "recalled", "callAnswered"]);
+const SILENT: ReadonlySet<string> = new Set([
+  "reacted",
+  "edited",
+  "recalled",
+  "vanished",
+  "voted",
+  "pollClosed",
+  "callAnswered",
+]);
 /** Messages of one sender within this time form one block. */
 const BLOCK_MS = 5 * 60_000;
 

@@ -243,7 +243,7 @@ export class Timeline {
   private apply(event: Event): void {
     const { content } = event;
     if (content.kind === "edited") return this.revise(content.to, event.seq, content);
-    if (content.kind === "recalled") return this.revise(content.to, event.seq, undefined);
+    if (content.kind === "recalled" || content.kind === "vanished") return this.revise(content.to, event.seq, undefined);
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;
     const target = this.find(to);
@@ -253,7 +253,7 @@ export class Timeline {
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
-  /** `body`: of an edit. Without one the message was recalled. */
+  /** `body`: of an edit. Without one the message was recalled, or has vanished. */
   private revise(to: number, by: number, body: Pick<MessageContent, "bodyKind" | "content" | "text"> | undefined): void {
     const target = this.find(to);
     if (target === undefined || target.event.content.kind !== "message" || target.isRecalled || target.edits.includes(by)) return;

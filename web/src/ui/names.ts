@@ -87,6 +87,12 @@ export function noteText(session: Session, event: Event, t: Words): string {
       return notes.linkMade(by);
     case "linkRevoked":
       return notes.linkRevoked(by);
+    case "pinned":
+      return content.removed ? notes.unpinned(by) : notes.pinned(by);
+    case "joinAsked":
+      return notes.joinAsked(by);
+    case "joinClosed":
+      return content.user === event.sender ? notes.joinWithdrawn(by) : notes.joinRefused(by, name(content.user));
     case "edited":
       return notes.edited(by);
     case "recalled":

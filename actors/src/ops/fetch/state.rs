@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use troupe_core::feature::Edits;
-use troupe_core::{ConversationId, Event, EventKind, Seq, limits};
+use troupe_core::{Body, ConversationId, Event, EventKind, Seq, Timestamp, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use crate::message::wire;
+
+/// The event as it is shown at this time.
+pub fn as_of(event: Event, now: Timestamp) -> Event {
+    let is_over = event.vanishes().is_some_and(|at| at <= now);
+    if is_over { event.clone().erased().unwrap_or(event) } else { event }
+}
 
 /// The states of these consecutive events that have one. Present bodies count as bytes of the page:
 /// above its bound the page is cut at its far end, so a reader gets the rest with the next page.
@@ -31,7 +37,7 @@ pub fn states(
     }
     let (mut states, mut bytes, mut fit) = (Vec::new(), 0, 0);
     for event in &*events {
-        let state = match edits.get(&event.seq) {
+        let state = match edits.get(&event.seq).filter(|_| !event.is_erased()) {
             Some(edits) => Some(edited(view, conversation, event.seq, edits)?),
             None => erased(event),
         };
@@ -50,6 +56,31 @@ pub fn states(
     Ok(states)
 }
 
+/// Takes the contents of these ascending messages, and of their edits, from a page.
+pub fn delete(events: &mut [Event], deleted: &[Seq]) {
+    let is_deleted = |event: &Event| match &event.kind {
+        EventKind::Edited { to, .. } => deleted.binary_search(to).is_ok(),
+        kind => kind.number() == EventKind::MESSAGE && deleted.binary_search(&event.seq).is_ok(),
+    };
+    if deleted.is_empty() {
+        return;
+    }
+    for event in events.iter_mut().filter(|event| is_deleted(event)) {
+        // An event of level 1 has no seal of its own, and only a sealed one has lost its content.
+        let sealed = if event.seal.is_some() { event.clone() } else { event.clone().sealed() };
+        if let Some(erased) = sealed.erased() {
+            *event = erased;
+        }
+    }
+}
+
+/// Their states say no more than that.
+pub fn mark_deleted(states: &mut [wire::MessageState], deleted: &[Seq]) {
+    for state in states.iter_mut().filter(|state| deleted.binary_search(&Seq(state.seq)).is_ok()) {
+        *state = wire::MessageState { seq: state.seq, erased: true, deleted: true, ..Default::default() };
+    }
+}
+
 fn erased(event: &Event) -> Option<wire::MessageState> {
     let is_gone = event.kind.number() == EventKind::MESSAGE && event.is_erased();
     is_gone.then(|| wire::MessageState { seq: event.seq.0, erased: true, ..Default::default() })
@@ -63,7 +94,8 @@ fn edited(
 ) -> Result<wire::MessageState, EngineError> {
     let last = edits.seqs.last().map_or(Seq::ZERO, |seq| Seq(*seq));
     let body = match view.event(conversation, last)?.map(|event| event.kind) {
-        Some(EventKind::Edited { body, .. }) => Some((&body).into()),
+        // The time of the message counts, not that of the edit.
+        Some(EventKind::Edited { body, .. }) => Some((&Body { context: None, ..body }).into()),
         _ => None,
     };
     Ok(wire::MessageState { seq: seq.0, edits: edits.seqs.clone(), body, ..Default::default() })

@@ -13,7 +13,7 @@ fn entry(seq: u64, time_ms: u64, sender: u64, rule: Option<Rule>) -> Entry {
 }
 
 fn good() -> Vec<Entry> {
-    let set = |slow_ms, muted_until| Some(Rule::Set { slow_ms, muted_until });
+    let set = |slow_ms, muted_until| Some(Rule::Set { slow_ms, muted_until, approval: None });
     let muted = |until| Some(Rule::Muted { user: BOB, until });
     let banned = |lifted| Some(Rule::Banned { user: BOB, lifted });
     let added = || Some(Rule::Added { users: vec![BOB] });

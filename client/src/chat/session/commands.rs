@@ -1,7 +1,7 @@
 //! Commands that ask the servers. Each function is one command and returns the lines to show, or
 //! the conversation to change to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,10 +13,12 @@ use troupe_core::{Body, ConversationId, Event, Seq, Timestamp, UserId};
 use crate::chat::command::Act;
 use crate::client::Client;
 use crate::msg::{NamedConversation, group_label, resolve};
-use crate::requests::{ConversationInfo, Reaction, UserInfo, link_of_text};
+use crate::requests::{ConversationInfo, Reaction, Search, UserInfo, link_of_text};
 
 /// Ids per lookup of names.
 const NAMES: usize = 100;
+/// Messages of a search.
+const FOUND: u32 = 20;
 
 pub(super) async fn online_users(client: Client) -> Result<Vec<String>> {
     let (users, more) = client.online_users("").await?;
@@ -66,6 +68,28 @@ pub(super) async fn history(client: Client, conversation: ConversationId, count:
         format!("{} {sender}: {}{reactions}", event.seq, event.kind.words())
     };
     Ok(page.events.iter().map(line).collect())
+}
+
+/// The newest page with a message on it.
+pub(super) async fn find_messages(client: Client, words: String) -> Result<Vec<String>> {
+    let search = Search { limit: FOUND, ..Search::words(&words) };
+    let mut found = client.find_messages(&search, None).await?;
+    while let Some(page) = found.page.take().filter(|_| found.messages.is_empty()) {
+        found = client.find_messages(&search, Some(&page)).await?;
+    }
+    let ids: BTreeSet<UserId> = found.messages.iter().map(|message| message.sender).collect();
+    let ids: Vec<UserId> = ids.into_iter().collect();
+    let names: BTreeMap<UserId, String> =
+        client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
+    let mut lines = vec![format!("{} messages{}", found.messages.len(), and_more(found.page.is_some()))];
+    lines.extend(found.messages.iter().map(|message| {
+        let sender = names.get(&message.sender).cloned().unwrap_or_else(|| message.sender.to_string());
+        format!("[{}] {} {}: {}", message.conversation, message.seq, clean_name(&sender), clean(&message.snippet))
+    }));
+    if !found.incomplete.is_empty() {
+        lines.push(format!("{} conversations did not answer: their messages are missing", found.incomplete.len()));
+    }
+    Ok(lines)
 }
 
 /// Behind a message: each emoji with its users, the own ones in parentheses.

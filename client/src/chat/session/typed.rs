@@ -114,6 +114,7 @@ impl<S: Screen> ChatSession<S> {
             Line::Bot(on) => self.set_bot(on).await?,
             Line::Info => self.info().await?,
             Line::Search(word) => self.search(&word).await?,
+            Line::Find(words) => self.lines(commands::find_messages(client, words)),
             Line::OnlineUsers => self.lines(commands::online_users(client)),
             Line::Prefix(prefix) => self.lines(commands::find_users(client, prefix)),
             Line::Groups => self.lines(commands::list_conversations(client)),

@@ -18,6 +18,7 @@ use crate::driver::Driver;
 use crate::error::{Error, Result, words};
 use crate::inbox::Wanted;
 use crate::outbox::Refused;
+use crate::requests;
 use crate::store::Record;
 
 impl Driver {
@@ -182,6 +183,17 @@ impl Driver {
                 }
             }
             Push::Profile(push) => self.tell(Incoming::Profile(push.profile.unwrap_or_default().into())),
+            Push::Personal(push) => {
+                if let Some((conversation, state)) = requests::pushed(push) {
+                    self.tell(Incoming::Personal { conversation, state });
+                }
+            }
+            Push::Favourite(push) => {
+                if let Ok(conversation) = push.conversation.parse() {
+                    let (seq, removed, version) = (Seq(push.seq), push.removed, push.version);
+                    self.tell(Incoming::Favourite { conversation, seq, removed, version });
+                }
+            }
             Push::Contact(push) => self.tell(Incoming::Contact(push.contact.unwrap_or_default().into())),
             Push::GoAway(go_away) => {
                 let from = self.online.as_ref().map(|online| online.connection.address().to_owned());

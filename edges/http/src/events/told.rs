@@ -16,7 +16,9 @@ use crate::ids::Id;
 use crate::problem;
 use crate::routes::contacts::Contact;
 use crate::routes::event::Event;
+use crate::routes::favourites;
 use crate::routes::me::OwnProfile;
+use crate::routes::personal::Changed;
 
 /// An event of a conversation's log, of any kind.
 pub const MESSAGE: &str = "message";
@@ -31,6 +33,10 @@ pub const PROFILE: &str = "profile";
 pub const SIGNAL: &str = "signal";
 /// The caller's relation to a user has changed.
 pub const CONTACT: &str = "contact";
+/// The caller has changed its own state of a conversation.
+pub const STATE: &str = "state";
+/// The caller has saved a message, or saves it no more.
+pub const FAVOURITE: &str = "favourite";
 /// The stream has begun.
 pub const READY: &str = "ready";
 /// The client is better served by other nodes.
@@ -136,6 +142,8 @@ pub fn name_of(message: &ServerMessage) -> Option<&'static str> {
     match message {
         ServerMessage::Profile(_) => Some(PROFILE),
         ServerMessage::ContactChanged(_) => Some(CONTACT),
+        ServerMessage::PersonalChanged(_) => Some(STATE),
+        ServerMessage::FavouriteChanged(_) => Some(FAVOURITE),
         _ => None,
     }
 }
@@ -144,6 +152,8 @@ fn own(message: &ServerMessage) -> Bytes {
     match message {
         ServerMessage::Profile(push) => json(&OwnProfile::from(push.profile.clone().unwrap_or_default())),
         ServerMessage::ContactChanged(push) => json(&Contact::from(push.contact.clone().unwrap_or_default())),
+        ServerMessage::FavouriteChanged(push) => json(&favourites::Changed::from(push.clone())),
+        ServerMessage::PersonalChanged(push) => json(&Changed::from(push.personal.clone().unwrap_or_default())),
         _ => Bytes::new(),
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use troupe_core::content::{
-    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice,
+    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
 };
 use troupe_core::{Body, limits};
 use utoipa::ToSchema;
@@ -28,8 +28,8 @@ pub struct MessageBody {
     /// 1 is text; the protocol's page lists the others.
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub kind: Option<u32>,
-    /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`
-    /// or `notice`. A kind that the server does not know has none.
+    /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`,
+    /// `notice` or `poll`. A kind that the server does not know has none.
     #[serde(rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub type_name: Option<String>,
     /// Of a text or a notice.
@@ -76,6 +76,21 @@ pub struct MessageBody {
     /// Of a custom body, in base64.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// Of a poll.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// Of a poll. They count from 0.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+    /// Whether a vote may name several options of a poll.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<bool>,
+    /// Whether a poll hides who has voted for which option.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<bool>,
+    /// The time at which a poll closes by itself.
+    #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
+    pub ends_ms: Option<u64>,
 }
 
 /// A file of the cluster.
@@ -111,6 +126,10 @@ pub struct Refers {
     #[serde(skip_serializing_if = "is_false")]
     #[schema(required = false)]
     pub mentions_everyone: bool,
+    /// The content vanishes so many milliseconds after the time of the message.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub expires_in_ms: u64,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -128,6 +147,7 @@ impl Refers {
             thread: seq("thread", self.thread)?,
             mentions: users(&self.mentions)?,
             mentions_everyone: self.mentions_everyone,
+            expires_in_ms: self.expires_in_ms,
         };
         Ok(Some(Box::new(context)).filter(|context| **context != Context::default()))
     }
@@ -141,8 +161,9 @@ impl From<&Body> for Refers {
 
 impl From<&Context> for Refers {
     fn from(context: &Context) -> Refers {
-        let Context { reply_to, thread, ref mentions, mentions_everyone } = *context;
-        Refers { reply_to, thread, mentions: mentions.iter().copied().map(Id).collect(), mentions_everyone }
+        let Context { reply_to, thread, ref mentions, mentions_everyone, expires_in_ms } = *context;
+        let mentions = mentions.iter().copied().map(Id).collect();
+        Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms }
     }
 }
 
@@ -227,6 +248,14 @@ impl MessageBody {
                 let data = bytes_of("data", of.data.take().unwrap_or_default())?;
                 Custom { name: needed("name", of.name.take())?, data }.into()
             }
+            "poll" => Poll {
+                question: needed("question", of.question.take())?,
+                options: needed("options", of.options.take())?,
+                multiple: of.multiple.take().unwrap_or_default(),
+                anonymous: of.anonymous.take().unwrap_or_default(),
+                ends_ms: of.ends_ms.take().unwrap_or_default(),
+            }
+            .into(),
             "notice" => Notice { text: needed("text", of.text.take())? }.into(),
             _ => return Err(Problem::bad_request("body.type: there is no such type of bodies: see the API's page")),
         };
@@ -351,6 +380,14 @@ impl From<Content> for MessageBody {
             Content::Custom(Custom { name, data }) => {
                 MessageBody { name: Some(name), data: Some(STANDARD.encode(data)), ..none }
             }
+            Content::Poll(Poll { question, options, multiple, anonymous, ends_ms }) => MessageBody {
+                question: Some(question),
+                options: Some(options),
+                multiple: Some(multiple),
+                anonymous: Some(anonymous),
+                ends_ms: number(ends_ms),
+                ..none
+            },
             Content::Notice(Notice { text }) => MessageBody { text: Some(text), ..none },
         }
     }

@@ -10,14 +10,14 @@ use troupe_actors::message::{Refusal, wire};
 use troupe_core::{Intent, Seq, limits};
 use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation, conversation_of_path};
 use crate::json::{Json, MESSAGE};
 use crate::key::Key;
 use crate::problem::Problem;
-use crate::query::Path;
+use crate::query::{Path, Query};
 use crate::routes::bodies::{MessageBody, schema};
 use crate::routes::messages::{Placed, body_of, given, message_of_path};
 
@@ -76,22 +76,49 @@ pub async fn edit(
     Ok(Answer(Placed::of(&ack, &key)))
 }
 
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum For {
+    /// Recall it.
+    #[default]
+    Everyone,
+    /// The others keep it.
+    Me,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteQuery {
+    /// Without it: `everyone`.
+    #[serde(default, rename = "for")]
+    #[param(inline)]
+    whom: For,
+}
+
 /// Recalls a message: every replica erases its content, and those of its edits.
 ///
 /// Its sender may for the time that the cluster sets, and members with the permission `recall`
-/// always. A message that is erased already gets 204: nothing is placed.
+/// always. A message that is erased already gets 204: nothing is placed. With `for=me` the message
+/// is deleted for the caller alone, which cannot be undone.
 #[utoipa::path(delete, path = "/v1/conversations/{conversation}/messages/{seq}", tag = "messages",
-    params(("conversation" = inline(Conversation), Path),
+    params(DeleteQuery, ("conversation" = inline(Conversation), Path),
         ("seq" = u64, Path, minimum = 1, maximum = 9007199254740991u64),
         ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
-    responses((status = 200, body = Placed), (status = 204, description = "It is erased already")))]
+    responses((status = 200, body = Placed), (status = 204, description = "It is erased already, or deleted for the caller")))]
 pub async fn recall(
     asker: Asker,
     Path((conversation, seq)): Path<(String, String)>,
+    Query(query): Query<DeleteQuery>,
     key: Key,
 ) -> Result<Response, Problem> {
     let conversation = conversation_of_path(&conversation)?;
     let seq = message_of_path(&seq)?;
+    if matches!(query.whom, For::Me) {
+        let delete = wire::DeleteForMe { conversation: conversation.to_string(), seqs: vec![seq] };
+        asker.perform(delete).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let recall = wire::RecallMessage { conversation: conversation.to_string(), request: key.bytes(), seq };
     match asker.try_perform(recall).await? {
         Ok(ack) => {

@@ -21,6 +21,7 @@ use crate::routes::event::Role;
 use crate::routes::groups::change_group;
 use crate::routes::messages::{Placed, given};
 use crate::routes::moderation::{History, Join};
+use crate::routes::personal::State;
 
 #[derive(Serialize, ToSchema)]
 pub struct Conversation {
@@ -40,15 +41,46 @@ pub struct Conversation {
     open: bool,
     /// In a cluster that was restored: the seq up to which the conversation is the same as before.
     kept: u64,
+    /// The caller's own.
+    me: State,
+    /// Unread messages that mention the caller or everyone; 100: that many or more.
+    mentions: u32,
 }
 
 impl From<wire::Conversation> for Conversation {
     fn from(row: wire::Conversation) -> Conversation {
         let role = Role::of_wire(row.role());
         let wire::Conversation {
-            conversation, name, head, time_ms, delivered, read, unread, members, open, kept, ..
+            conversation,
+            name,
+            head,
+            time_ms,
+            delivered,
+            read,
+            unread,
+            members,
+            open,
+            kept,
+            personal,
+            mentions,
+            ..
         } = row;
-        Conversation { conversation, name, head, time_ms, delivered, read, unread, members, role, open, kept }
+        let me = personal.unwrap_or_default().into();
+        Conversation {
+            conversation,
+            name,
+            head,
+            time_ms,
+            delivered,
+            read,
+            unread,
+            members,
+            role,
+            open,
+            kept,
+            me,
+            mentions,
+        }
     }
 }
 
@@ -99,7 +131,8 @@ pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answ
     row.map(|row| Answer(row.into())).ok_or_else(|| asker.refused(Rejection::NotMember.into()))
 }
 
-/// Settings of a group; absent ones stay as they are.
+/// Settings of a group; absent ones stay as they are. A direct conversation has `retention_seconds`
+/// only.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeConversation {
@@ -131,13 +164,26 @@ pub struct ChangeConversation {
     /// The least role for each act: `rename`, `add`, `remove`, `pin`, `notice`, `mute`, `ban`,
     /// `settings`, `invite`. Owners may change it.
     permissions: BTreeMap<String, Role>,
+    /// New messages vanish so many seconds after they are sent; 0: they stay.
+    #[serde(deserialize_with = "whole_given")]
+    #[schema(value_type = u64, minimum = 0, maximum = 31622400)]
+    retention_seconds: Option<u64>,
 }
 
 impl ChangeConversation {
     /// A name alone is a change that every version knows.
     fn into_change(self) -> Result<Change, Problem> {
-        let ChangeConversation { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions } =
-            self;
+        let ChangeConversation {
+            name,
+            notice,
+            avatar,
+            join,
+            history,
+            slow_seconds,
+            muted_until_ms,
+            permissions,
+            retention_seconds,
+        } = self;
         let permission = |(act, role): (String, Role)| {
             let known = Act::ALL.into_iter().find(|known| known.name() == act);
             let act = known.ok_or_else(|| Problem::bad_request("permissions: there is no such act"))?;
@@ -153,6 +199,7 @@ impl ChangeConversation {
             slow_seconds,
             muted_until_ms,
             permissions,
+            retention_seconds,
         };
         let rest = wire::GroupSettings { name: None, ..settings.clone() };
         match settings.name {
@@ -162,7 +209,7 @@ impl ChangeConversation {
     }
 }
 
-/// Changes settings of a group in one step.
+/// Changes settings of a group in one step, or the retention of a direct conversation.
 ///
 /// Each needs the role that the group's permissions name, an admin's as a rule.
 #[utoipa::path(patch, path = "/v1/conversations/{conversation}", tag = "conversations",

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::ids::Id;
 use crate::routes::bodies::{MessageBody, Refers};
 use crate::routes::moderation::Settings;
+use crate::routes::polls::PollState;
 use crate::routes::reactions::Reaction;
 
 /// One event of a conversation's log.
@@ -30,12 +31,19 @@ pub struct Event {
     /// To a message, in the order of the first of each emoji. A stream has them as events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// The votes of a poll that has some, or that is closed. A stream has them as events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollState>,
     /// The present state of a message that was edited. A stream has edits as events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
-    /// Its content is gone: a message was recalled, or an edit of it. Absent: it is there.
+    /// Its content is gone: a message was recalled or has vanished, or an edit of it. Absent: it is
+    /// there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
+    /// The caller has deleted it for itself, so its content is gone for the caller.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -83,6 +91,24 @@ pub enum Content {
     Recalled {
         to: u64,
     },
+    /// The time of the message at `to` is over: its content and those of its edits are erased.
+    Vanished {
+        to: u64,
+    },
+    /// The vote of the sender in the poll at `to`. In an anonymous poll it names no options.
+    Voted {
+        to: u64,
+        options: Vec<u32>,
+        /// Whether the vote was taken back.
+        removed: bool,
+    },
+    /// The poll at `to` takes no more votes.
+    PollClosed {
+        to: u64,
+        voters: u32,
+        /// Of its options, in order. Options behind the last have no votes.
+        counts: Vec<u32>,
+    },
     SettingsChanged(Settings),
     Muted {
         user: Id,
@@ -110,6 +136,17 @@ pub enum Content {
     },
     LinkRevoked {
         link: String,
+    },
+    /// The sender pinned a message, or took the pin away.
+    Pinned {
+        to: u64,
+        removed: bool,
+    },
+    /// The sender, who is no member yet, asks to join.
+    JoinAsked {},
+    /// The sender refused the request of this user to join, or is the user and withdrew it.
+    JoinClosed {
+        user: Id,
     },
     /// The sender calls the other user with this device. The seq of the event names the call.
     CallStarted {
@@ -191,8 +228,8 @@ impl From<wire::Event> for Event {
             Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        let (reactions, edited) = (Vec::new(), None);
-        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, edited, erased }
+        let (reactions, poll, edited, deleted) = (Vec::new(), None, None, false);
+        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, poll, edited, erased, deleted }
     }
 }
 
@@ -208,6 +245,9 @@ impl From<EventKind> for Content {
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
             EventKind::Edited { to, body } => Content::Edited { to: to.0, body: Box::new(MessageBody::from(&body)) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            EventKind::Vanished { to } => Content::Vanished { to: to.0 },
+            EventKind::Voted { to, options, removed } => Content::Voted { to: to.0, options, removed },
+            EventKind::PollClosed { to, voters, counts } => Content::PollClosed { to: to.0, voters, counts },
             EventKind::SettingsChanged(settings) => {
                 Content::SettingsChanged(wire::GroupSettings::from(settings.as_ref()).into())
             }
@@ -221,6 +261,9 @@ impl From<EventKind> for Content {
                 Content::LinkMade { link, hash, uses, expires_ms }
             }
             EventKind::LinkRevoked { link } => Content::LinkRevoked { link: link.to_string() },
+            EventKind::Pinned { to, removed } => Content::Pinned { to: to.0, removed },
+            EventKind::JoinAsked => Content::JoinAsked {},
+            EventKind::JoinClosed { user } => Content::JoinClosed { user: user.into() },
             EventKind::CallStarted { video, device } => Content::CallStarted { video, device },
             EventKind::CallAnswered { call, device } => Content::CallAnswered { call: call.0, device },
             EventKind::CallEnded { call, caller, video, outcome, lasted_ms } => {

@@ -1,7 +1,7 @@
 //! Messages: send and history.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json as Answer;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ use crate::problem::{Problem, follows_itself, no_such_message};
 use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::bodies::{MessageBody, Refers, schema};
 use crate::routes::event::{Edited, Event};
+use crate::routes::polls::PollState;
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
 
@@ -46,6 +47,9 @@ pub struct NewMessage {
     mentions: Vec<Id>,
     #[serde(default)]
     mentions_everyone: bool,
+    /// The content vanishes that many milliseconds after the message is sent.
+    #[serde(default, deserialize_with = "whole")]
+    expires_in_ms: u64,
 }
 
 /// A field that is there has a value: `null` is none.
@@ -55,9 +59,9 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<
 
 impl NewMessage {
     fn body(self) -> Result<wire::Body, Problem> {
-        let NewMessage { reply_to, thread, mentions, mentions_everyone, .. } = self;
+        let NewMessage { reply_to, thread, mentions, mentions_everyone, expires_in_ms, .. } = self;
         let body = body_of(self.text, self.body)?;
-        let context = Refers { reply_to, thread, mentions, mentions_everyone }.context()?;
+        let context = Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms }.context()?;
         Ok(wire::Body { kind: body.kind, content: body.content, context })
     }
 }
@@ -214,11 +218,16 @@ pub async fn history(
     let mut messages: Vec<Event> = page.events.into_iter().map(Event::from).collect();
     let mut reactions: BTreeMap<u64, Vec<Reaction>> =
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
+    let deleted: BTreeSet<u64> = page.states.iter().filter(|state| state.deleted).map(|state| state.seq).collect();
     let mut edited: BTreeMap<u64, Edited> =
         page.states.into_iter().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
+    let mut polls: BTreeMap<u64, PollState> =
+        page.polls.into_iter().map(|poll| (poll.seq, PollState::from(poll))).collect();
     for message in &mut messages {
+        message.poll = polls.remove(&message.seq);
         message.reactions = reactions.remove(&message.seq).unwrap_or_default();
         message.edited = edited.remove(&message.seq);
+        message.deleted = deleted.contains(&message.seq);
     }
     Ok(Answer(Page { messages, head: page.head, more: page.more }))
 }

@@ -28,6 +28,8 @@ pub enum Join {
     /// Any user, with the id of the group.
     Open,
     InviteOnly,
+    /// Any user asks, and members that may invite decide.
+    Approval,
 }
 
 /// The part of the log that later newcomers see.
@@ -43,6 +45,7 @@ impl Join {
         match self {
             Join::Open => wire::JoinPolicy::JoinOpen,
             Join::InviteOnly => wire::JoinPolicy::JoinInviteOnly,
+            Join::Approval => wire::JoinPolicy::JoinApproval,
         }
     }
 
@@ -51,6 +54,7 @@ impl Join {
         match join {
             wire::JoinPolicy::JoinOpen => Some(Join::Open),
             wire::JoinPolicy::JoinInviteOnly => Some(Join::InviteOnly),
+            wire::JoinPolicy::JoinApproval => Some(Join::Approval),
             wire::JoinPolicy::JoinUnspecified => None,
         }
     }
@@ -97,6 +101,9 @@ pub struct Settings {
     /// The least role for each act.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     permissions: BTreeMap<String, Role>,
+    /// New messages vanish so many seconds after they are sent; 0: they stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_seconds: Option<u64>,
 }
 
 impl From<wire::GroupSettings> for Settings {
@@ -107,8 +114,9 @@ impl From<wire::GroupSettings> for Settings {
             Some((act.name().to_owned(), Role::of_wire(of.role())))
         };
         let permissions = settings.permissions.iter().filter_map(permission).collect();
-        let wire::GroupSettings { name, notice, avatar, slow_seconds, muted_until_ms, .. } = settings;
-        Settings { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions }
+        let wire::GroupSettings { name, notice, avatar, slow_seconds, muted_until_ms, retention_seconds, .. } =
+            settings;
+        Settings { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions, retention_seconds }
     }
 }
 
@@ -125,7 +133,7 @@ pub struct Group {
     bans: u32,
 }
 
-/// The settings of a group. Its members see them.
+/// The settings of a group, or the retention of a direct conversation. Its members see them.
 #[utoipa::path(get, path = "/v1/conversations/{conversation}/settings", tag = "conversations",
     params(("conversation" = inline(Conversation), Path)), responses((status = 200, body = Group)))]
 pub async fn settings(asker: Asker, Path(conversation): Path<String>) -> Result<Answer<Group>, Problem> {

@@ -5,8 +5,9 @@ use troupe_core::command::{
 };
 use troupe_core::record::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation};
 use troupe_core::{Command, Slot, Timestamp, Username};
+use troupe_proto::client::SessionToken;
 
-use super::{ALICE, BEFORE, BOB, ID, NOW, TOKEN, device, record};
+use super::{ALICE, BEFORE, BOB, ID, NOW, TOKEN, device, kept, record};
 
 fn by() -> Author {
     Author { user: ALICE, name: "alice".into(), address: "10.0.0.1:5000".into() }
@@ -115,4 +116,12 @@ pub fn commands() -> Vec<(&'static str, Command)> {
             }),
         ),
     ]
+}
+
+#[test]
+fn session_token() {
+    let token = SessionToken { user: ALICE, device: device(), secret: [0xd4; 32] };
+    kept("session_token", &[("session_token", token)], SessionToken::encode, |bytes| {
+        SessionToken::decode(bytes).expect("kept bytes decode")
+    });
 }

@@ -1,7 +1,7 @@
 //! Cursors, and changes of messages.
 
 use troupe_core::Seq;
-use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::feature::{Count, Edits, JoinRequest, OwnReactions, Pin, Pins, Reactions, Tally, Vote};
 use troupe_core::record::Cursor;
 
 use super::record;
@@ -16,5 +16,19 @@ fn reactions() {
     let count = |emoji: &str, users| Count { emoji: emoji.into(), users };
     record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
     record("edits", &[("edits", Edits { seqs: vec![300, 302] })]);
+    record("pins", &[("pins", Pins { pins: vec![Pin { seq: 299, by: 1025, time_ms: 1_700_000_000_000 }] })]);
     record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
+}
+
+#[test]
+fn join_request() {
+    record("join_request", &[("join_request", JoinRequest { text: "It is me".to_owned(), at: super::NOW })]);
+}
+
+#[test]
+fn polls() {
+    let tally = Tally { counts: vec![300, 0, 1], voters: 301, closed: false, due: 1_700_000_000_000 };
+    let closed = Tally { closed: true, due: 0, ..tally.clone() };
+    record("tally", &[("tally", tally), ("closed", closed)]);
+    record("vote", &[("vote", Vote { options: vec![0, 2] }), ("unknown", Vote { options: vec![] })]);
 }

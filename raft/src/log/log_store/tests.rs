@@ -36,6 +36,7 @@ fn open(memory: Memory, platform: Platform) -> Shared {
         machine: Machine::default(),
         supports: Range::OURS,
         numberings: Default::default(),
+        search: None,
     };
     let machine =
         StateMachine::open(GROUP, platform, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();

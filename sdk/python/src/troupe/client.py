@@ -171,12 +171,14 @@ class Client(Requests):
         thread: Seq | int = 0,
         mentions: Iterable[UserId | int] = (),
         mentions_everyone: bool = False,
+        expires_in_ms: int = 0,
     ) -> SendHandle:
         """Puts a message into the outbox, and into the store. Await the handle for its place.
 
         Sending twice with one `id` never creates a second message: the first content stays. `kind` is
         the kind of the body: 1 is text, 1000 and above are the application's own. A typed body, such as
         `wire.ImageBody`, brings its own kind. `reply_to` and `thread` are seqs of messages.
+        The content vanishes `expires_in_ms` after the message is sent, everywhere; 0: it stays.
         """
         driver = self._running()
         if isinstance(body, str):
@@ -185,7 +187,7 @@ class Client(Requests):
             content = bytes(body)
         else:
             kind, content = kind_of(body), body.encode()
-        context = context_of(reply_to, thread, mentions, mentions_everyone)
+        context = context_of(reply_to, thread, mentions, mentions_everyone, expires_in_ms)
         if len(content) > limits.MESSAGE_BYTES:
             raise Rejected(f"a message has at most {limits.MESSAGE_BYTES} bytes", "too_large")
         if kind == TEXT and not content:

@@ -45,6 +45,8 @@ Push = (
     | wire.ProfilePush
     | wire.SignalPush
     | wire.ContactPush
+    | wire.PersonalPush
+    | wire.FavouritePush
     | wire.Kicked
     | wire.GoAway
 )
@@ -56,6 +58,8 @@ _PUSHES = (
     wire.ProfilePush,
     wire.SignalPush,
     wire.ContactPush,
+    wire.PersonalPush,
+    wire.FavouritePush,
     wire.Kicked,
     wire.GoAway,
 )

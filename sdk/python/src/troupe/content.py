@@ -16,6 +16,7 @@ from .wire import (
     ImageBody,
     LocationBody,
     NoticeBody,
+    PollBody,
     StickerBody,
     VideoBody,
     VoiceBody,
@@ -32,6 +33,7 @@ TypedBody = (
     | LocationBody
     | CustomBody
     | NoticeBody
+    | PollBody
 )
 
 _KINDS: dict[int, type[TypedBody]] = {
@@ -45,6 +47,7 @@ _KINDS: dict[int, type[TypedBody]] = {
     BodyKind.BODY_LOCATION: LocationBody,
     BodyKind.BODY_CUSTOM: CustomBody,
     BodyKind.BODY_NOTICE: NoticeBody,
+    BodyKind.BODY_POLL: PollBody,
 }
 _NUMBERS = {body: int(kind) for kind, body in _KINDS.items()}
 
@@ -64,7 +67,12 @@ def typed(kind: int, content: bytes) -> TypedBody | None:
 
 
 def context_of(
-    reply_to: Seq | int, thread: Seq | int, mentions: Iterable[UserId | int], mentions_everyone: bool
+    reply_to: Seq | int,
+    thread: Seq | int,
+    mentions: Iterable[UserId | int],
+    mentions_everyone: bool,
+    expires_in_ms: int = 0,
 ) -> bytes:
-    """What a message refers to, encoded. Empty: nothing."""
-    return Context(int(reply_to), int(thread), [int(user) for user in mentions], mentions_everyone).encode()
+    """What a message refers to, and when it vanishes, encoded. Empty: nothing."""
+    users = [int(user) for user in mentions]
+    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms).encode()

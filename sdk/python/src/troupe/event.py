@@ -152,6 +152,31 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Vanished:
+    """The time of the message with the seq `to` is over: its content and those of its edits are erased."""
+
+    to: Seq
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options."""
+
+    to: Seq
+    options: tuple[int, ...]
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PollClosed:
+    """The poll with the seq `to` takes no more votes. Options behind the last count have none."""
+
+    to: Seq
+    voters: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """The settings that the sender has changed; absent ones stayed as they were."""
 
@@ -199,6 +224,26 @@ class LinkRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinAsked:
+    """The sender, who is no member yet, asks to join."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinClosed:
+    """The sender refused the request of this user to join, or is the user and withdrew it."""
+
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The sender pinned the message with the seq `to`, or took the pin away."""
+
+    to: Seq
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallStarted:
     """The sender calls the other user with this device. The seq of the event names the call."""
 
@@ -234,9 +279,9 @@ class Unsupported:
     content: bytes
 
 
-Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
+Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked | JoinAsked | JoinClosed
 Call = CallStarted | CallAnswered | CallEnded
-OfMessage = Reacted | Edited | Recalled
+OfMessage = Reacted | Edited | Recalled | Pinned | Vanished | Voted | PollClosed
 EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | OfMessage | Moderation | Call | Unsupported
 
 
@@ -256,7 +301,7 @@ class Event:
 
     @property
     def is_erased(self) -> bool:
-        """Whether it is a message, or an edit of one, whose content was recalled."""
+        """Whether it is a message, or an edit of one, whose content was recalled or has vanished."""
         kind = self.kind
         return isinstance(kind, Unsupported) and kind.kind in (_MESSAGE, _EDITED) and not kind.content
 
@@ -300,6 +345,12 @@ def to_wire(event: Event) -> WireEvent:
         number, content = _EDITED, wire.Edited(kind.to, wire.Body(kind.body.kind, kind.body.content)).encode()
     elif isinstance(kind, Recalled):
         number, content = 13, wire.Recalled(kind.to).encode()
+    elif isinstance(kind, Vanished):
+        number, content = 40, wire.Vanished(kind.to).encode()
+    elif isinstance(kind, Voted):
+        number, content = 14, wire.Voted(kind.to, list(kind.options), kind.removed).encode()
+    elif isinstance(kind, PollClosed):
+        number, content = 15, wire.PollClosed(kind.to, kind.voters, list(kind.counts)).encode()
     elif isinstance(kind, SettingsChanged):
         number, content = 20, kind.settings.encode()
     elif isinstance(kind, Muted):
@@ -312,6 +363,12 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 24, b""
     elif isinstance(kind, LinkMade):
         number, content = 25, wire.LinkMade(kind.hash, kind.uses, kind.expires_ms).encode()
+    elif isinstance(kind, JoinAsked):
+        number, content = 28, b""
+    elif isinstance(kind, JoinClosed):
+        number, content = 29, wire.JoinClosed(kind.user).encode()
+    elif isinstance(kind, Pinned):
+        number, content = 31, wire.Pinned(kind.to, kind.removed).encode()
     elif isinstance(kind, CallStarted):
         number, content = 50, wire.CallStarted(kind.video, kind.device).encode()
     elif isinstance(kind, CallAnswered):
@@ -408,6 +465,26 @@ def _recalled(content: bytes) -> EventKind | None:
     return Recalled(Seq(wire.Recalled.decode(content).to))
 
 
+def _vanished(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Vanished(Seq(wire.Vanished.decode(content).to))
+
+
+def _voted(content: bytes) -> EventKind | None:
+    from . import wire
+
+    voted = wire.Voted.decode(content)
+    return Voted(Seq(voted.to), tuple(voted.options), voted.removed)
+
+
+def _poll_closed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    closed = wire.PollClosed.decode(content)
+    return PollClosed(Seq(closed.to), closed.voters, tuple(closed.counts))
+
+
 def _settings_changed(content: bytes) -> EventKind | None:
     from . import wire
 
@@ -447,6 +524,19 @@ def _link_revoked(content: bytes) -> EventKind | None:
     return LinkRevoked(wire.LinkRevoked.decode(content).link)
 
 
+def _join_closed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return JoinClosed(UserId(wire.JoinClosed.decode(content).user))
+
+
+def _pinned(content: bytes) -> EventKind | None:
+    from . import wire
+
+    pinned = wire.Pinned.decode(content)
+    return Pinned(Seq(pinned.to), pinned.removed)
+
+
 def _call_started(content: bytes) -> EventKind | None:
     from . import wire
 
@@ -481,6 +571,8 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     11: _reacted,
     12: _edited,
     13: _recalled,
+    14: _voted,
+    15: _poll_closed,
     20: _settings_changed,
     21: _muted,
     22: _banned,
@@ -488,6 +580,10 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     24: lambda _: Disbanded(),
     25: _link_made,
     26: _link_revoked,
+    28: lambda _: JoinAsked(),
+    29: _join_closed,
+    31: _pinned,
+    40: _vanished,
     50: _call_started,
     51: _call_answered,
     52: _call_ended,

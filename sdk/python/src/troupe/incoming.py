@@ -131,6 +131,24 @@ class ContactChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalChanged:
+    """This user has changed its own state of a conversation, on any device. A lower `version` is late."""
+
+    conversation: ConversationId
+    state: wire.Personal
+
+
+@dataclass(frozen=True, slots=True)
+class FavouriteChanged:
+    """This user has saved a message, or saves it no more, on any device. A lower `version` is late."""
+
+    conversation: ConversationId
+    seq: Seq
+    removed: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignalReceived:
     """Another user types, or tells this device something that no log keeps.
 
@@ -171,6 +189,8 @@ Incoming = (
     | ProfileChanged
     | SignalReceived
     | ContactChanged
+    | PersonalChanged
+    | FavouriteChanged
     | StateChanged
     | Settled
 )

@@ -20,6 +20,8 @@ from .incoming import (
     ConversationRemoved,
     CursorMoved,
     ContactChanged,
+    FavouriteChanged,
+    PersonalChanged,
     Invited,
     ProfileChanged,
     Restored,
@@ -232,6 +234,13 @@ class Link:
             case wire.ProfilePush():
                 own = push.profile or wire.OwnProfile()
                 driver.tell(ProfileChanged(own.profile or wire.Profile(), own.version, own.messages_from))
+            case wire.FavouritePush():
+                if (conversation := _readable(push.conversation)) is not None:
+                    driver.tell(FavouriteChanged(conversation, Seq(push.seq), push.removed, push.version))
+            case wire.PersonalPush():
+                state = push.personal or wire.Personal()
+                if (conversation := _readable(state.conversation)) is not None:
+                    driver.tell(PersonalChanged(conversation, state))
             case wire.ContactPush():
                 driver.tell(ContactChanged(push.contact or wire.Contact()))
             case _:

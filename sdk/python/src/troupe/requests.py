@@ -20,6 +20,7 @@ from .event import Message as Body
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
 from .people import PeopleRequests
+from .personal import PersonalRequests
 from .signals import TYPING
 
 _M = TypeVar("_M", bound=Message)
@@ -36,9 +37,11 @@ class HistoryPage:
     reactions: dict[Seq, list[wire.Reaction]]
     # Of messages of this page that are not as they were sent, as of `head`.
     states: dict[Seq, wire.MessageState]
+    # The polls of this page that have votes or are closed, as of `head`.
+    polls: dict[Seq, wire.PollState]
 
 
-class Requests(PeopleRequests):
+class Requests(PeopleRequests, PersonalRequests):
     @abstractmethod
     async def once(self, message: Message, answer: type[_M]) -> _M:
         """Asks the present node once. For requests that must not be repeated."""
@@ -101,7 +104,9 @@ class Requests(PeopleRequests):
         page = await self.call(message, wire.Page)
         reactions = {Seq(line.seq): line.counts for line in page.reactions}
         states = {Seq(state.seq): state for state in page.states}
-        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more, reactions, states)
+        polls = {Seq(poll.seq): poll for poll in page.polls}
+        events = [of_wire(event) for event in page.events]
+        return HistoryPage(events, Seq(page.head), page.more, reactions, states, polls)
 
     async def mark_read(self, conversation: str, seq: int) -> None:
         """Tells the members that this user has read up to `seq`."""
@@ -180,7 +185,35 @@ class Requests(PeopleRequests):
         """Erases the content of a message. Senders may for a time, admins of a group always."""
         return await self._step(wire.RecallMessage(request or self.request_id(), conversation, seq))
 
-    async def _step(self, message: wire.Call | wire.EditMessage | wire.RecallMessage) -> Acked:
+    async def vote(
+        self, conversation: str, poll: int, options: Sequence[int], *, request: bytes | None = None
+    ) -> Acked:
+        """Votes in a poll, or changes the vote. The options count from 0."""
+        message = wire.Vote(request or self.request_id(), conversation, poll, sorted(options))
+        return await self._step(message)
+
+    async def take_vote_back(self, conversation: str, poll: int, *, request: bytes | None = None) -> Acked:
+        return await self._step(wire.Vote(request or self.request_id(), conversation, poll, remove=True))
+
+    async def close_poll(self, conversation: str, poll: int, *, request: bytes | None = None) -> Acked:
+        """Its sender closes a poll, and admins of a group."""
+        return await self._step(wire.ClosePoll(request or self.request_id(), conversation, poll))
+
+    async def votes(self, conversation: str, poll: int) -> list[wire.UserVote]:
+        """All votes of a poll that is not anonymous, in order of the ids of their users."""
+        votes: list[wire.UserVote] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListVotes(conversation, poll, after), wire.Votes)
+            votes.extend(page.votes)
+            last = page.votes[-1].user_id if page.votes else 0
+            if not page.more or last <= after:
+                return votes
+            after = last
+
+    async def _step(
+        self, message: wire.Call | wire.EditMessage | wire.RecallMessage | wire.Vote | wire.ClosePoll
+    ) -> Acked:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 
@@ -216,6 +249,11 @@ class Requests(PeopleRequests):
     async def group(self, group: str) -> wire.Group:
         """The settings of a group, all of them."""
         return await self.call(wire.ShowGroup(group), wire.Group)
+
+    async def set_retention(self, conversation: str, seconds: int, *, request: bytes | None = None) -> Acked:
+        """Lets new messages of a group or direct conversation vanish after so many seconds; 0: they stay."""
+        settings = wire.GroupSettings(retention_seconds=seconds)
+        return await self.set_group(conversation, settings, request=request)
 
     async def set_group(self, group: str, settings: wire.GroupSettings, *, request: bytes | None = None) -> Acked:
         """Changes the settings that are present."""
@@ -271,6 +309,57 @@ class Requests(PeopleRequests):
 
     async def join_by_link(self, group: str, code: str, *, request: bytes | None = None) -> Acked:
         return await self._change(wire.ChangeGroup(request or self.request_id(), group, join_link=code))
+
+    async def pin(self, conversation: str, seq: int, *, remove: bool = False, request: bytes | None = None) -> Acked:
+        """Pins a message for all members, or takes the pin away."""
+        pin = wire.PinMessage(request or self.request_id(), conversation, seq, remove)
+        ack = await self.call(pin, wire.SendAck)
+        return Acked(ClientMessageId(pin.request), Seq(ack.seq), ack.time_ms)
+
+    async def pins(self, conversation: str) -> list[wire.Pin]:
+        """The pinned messages that this user sees; the one that was pinned first comes first."""
+        return (await self.call(wire.ListPins(conversation), wire.Pins)).pins
+
+    async def readers(self, conversation: str, seq: int) -> list[UserId]:
+        """All members that have read a message, in order of their ids. Its sender does not count."""
+        users: list[UserId] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListReaders(conversation, seq, after), wire.Readers)
+            users.extend(UserId(user) for user in page.users)
+            last = page.users[-1] if page.users else 0
+            if not page.more or last <= after:
+                return users
+            after = last
+
+    async def read_counts(self, conversation: str, seqs: Sequence[int]) -> list[wire.ReadCount]:
+        """How many members see these messages, and have read them. At most 50."""
+        return (await self.call(wire.CountReaders(conversation, list(seqs)), wire.ReadCounts)).counts
+
+    async def ask_to_join(self, group: str, text: str = "", *, request: bytes | None = None) -> Acked:
+        """Asks to join a group that lets users in by approval. Those that decide read the text."""
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, ask_to_join=text))
+
+    async def withdraw_request(self, group: str, *, request: bytes | None = None) -> Acked:
+        """Takes this user's own request back."""
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, withdraw=wire.Done()))
+
+    async def answer_request(self, group: str, user: UserId, accept: bool, *, request: bytes | None = None) -> Acked:
+        """Lets a user in that has asked to join, or refuses it."""
+        answer = wire.AnswerRequest(user, accept)
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, answer_request=answer))
+
+    async def join_requests(self, group: str) -> list[wire.JoinRequest]:
+        """All open requests to join, in order of the ids of their users. An outsider gets its own."""
+        requests: list[wire.JoinRequest] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListJoinRequests(group, after), wire.JoinRequests)
+            requests.extend(page.requests)
+            last = page.requests[-1].user_id if page.requests else 0
+            if not page.more or last <= after:
+                return requests
+            after = last
 
     async def _change(self, change: wire.ChangeGroup) -> Acked:
         """A change is an event of the group's log."""
@@ -344,6 +433,29 @@ class Requests(PeopleRequests):
         if file_name(content) != name:
             raise ProtocolError("the file is not the one that was asked for")
         return bytes(content)
+
+    # ---- search
+
+    async def find_messages(
+        self,
+        words: str = "",
+        *,
+        sender: UserId | int = 0,
+        kind: int = 0,
+        after_ms: int = 0,
+        before_ms: int = 0,
+        conversations: Sequence[str] = (),
+        limit: int = 0,
+        page: str = "",
+    ) -> wire.Found:
+        """The newest messages of this user's conversations for which all conditions hold.
+
+        One of `words`, `sender` and `kind` is needed. `page` is that of the answer before; an answer
+        without one is the last.
+        """
+        places = [str(conversation_id(conversation)) for conversation in conversations]
+        search = wire.Search(words, sender, kind, after_ms, before_ms, limit, page, places)
+        return await self.call(search, wire.Found)
 
     # ---- people
 

@@ -26,6 +26,7 @@ class BodyKind(IntEnum):
     BODY_LOCATION = 9
     BODY_CUSTOM = 10
     BODY_NOTICE = 11
+    BODY_POLL = 12
 
 
 class FailureKind(IntEnum):
@@ -63,6 +64,7 @@ class JoinPolicy(IntEnum):
     JOIN_UNSPECIFIED = 0
     JOIN_OPEN = 1
     JOIN_INVITE_ONLY = 2
+    JOIN_APPROVAL = 3
 
 
 class HistoryPolicy(IntEnum):
@@ -110,6 +112,7 @@ class Context(Message):
     thread: int = 0
     mentions: list[int] = field(default_factory=list)
     mentions_everyone: bool = False
+    expires_in_ms: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -201,6 +204,16 @@ class NoticeBody(Message):
 
 
 @dataclass(slots=True)
+class PollBody(Message):
+    question: str = ""
+    options: list[str] = field(default_factory=list)
+    multiple: bool = False
+    anonymous: bool = False
+    ends_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ClientFrame(Message):
     request_id: int = 0
     hello: Hello | None = None
@@ -230,11 +243,19 @@ class ClientFrame(Message):
     react: React | None = None
     edit_message: EditMessage | None = None
     recall_message: RecallMessage | None = None
+    vote: Vote | None = None
+    close_poll: ClosePoll | None = None
+    list_votes: ListVotes | None = None
     get_conversations: GetConversations | None = None
     show_group: ShowGroup | None = None
     list_bans: ListBans | None = None
     list_links: ListLinks | None = None
     preview_link: PreviewLink | None = None
+    list_join_requests: ListJoinRequests | None = None
+    pin_message: PinMessage | None = None
+    list_pins: ListPins | None = None
+    list_readers: ListReaders | None = None
+    count_readers: CountReaders | None = None
     schedule: Schedule | None = None
     list_scheduled: ListScheduled | None = None
     cancel_scheduled: CancelScheduled | None = None
@@ -255,6 +276,12 @@ class ClientFrame(Message):
     list_contacts: ListContacts | None = None
     list_blocks: ListBlocks | None = None
     report: Report | None = None
+    change_personal: ChangePersonal | None = None
+    show_personal: ShowPersonal | None = None
+    delete_for_me: DeleteForMe | None = None
+    change_favourite: ChangeFavourite | None = None
+    list_favourites: ListFavourites | None = None
+    search: Search | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -283,10 +310,15 @@ class ServerFrame(Message):
     invitations: Invitations | None = None
     invitation: InvitationPush | None = None
     admin: AdminAnswer | None = None
+    votes: Votes | None = None
     group: Group | None = None
     bans: Bans | None = None
     links: Links | None = None
     link_preview: LinkPreview | None = None
+    join_requests: JoinRequests | None = None
+    pins: Pins | None = None
+    readers: Readers | None = None
+    read_counts: ReadCounts | None = None
     scheduled: Scheduled | None = None
     scheduled_list: ScheduledList | None = None
     signal: SignalPush | None = None
@@ -299,6 +331,11 @@ class ServerFrame(Message):
     blocks: Blocks | None = None
     profile: ProfilePush | None = None
     contact_changed: ContactPush | None = None
+    personal: Personal | None = None
+    favourites: Favourites | None = None
+    personal_changed: PersonalPush | None = None
+    favourite_changed: FavouritePush | None = None
+    found: Found | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -566,6 +603,28 @@ class Recalled(Message):
 
 
 @dataclass(slots=True)
+class Vanished(Message):
+    to: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Voted(Message):
+    to: int = 0
+    options: list[int] = field(default_factory=list)
+    removed: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PollClosed(Message):
+    to: int = 0
+    voters: int = 0
+    counts: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Muted(Message):
     user: int = 0
     until_ms: int = 0
@@ -601,6 +660,24 @@ class LinkMade(Message):
 @dataclass(slots=True)
 class LinkRevoked(Message):
     link: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class JoinAsked(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class JoinClosed(Message):
+    user: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Pinned(Message):
+    to: int = 0
+    removed: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -675,6 +752,7 @@ class Page(Message):
     more: bool = False
     reactions: list[Reactions] = field(default_factory=list)
     states: list[MessageState] = field(default_factory=list)
+    polls: list[PollState] = field(default_factory=list)
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -684,6 +762,17 @@ class MessageState(Message):
     erased: bool = False
     edits: list[int] = field(default_factory=list)
     body: Body | None = None
+    deleted: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PollState(Message):
+    seq: int = 0
+    counts: list[int] = field(default_factory=list)
+    voters: int = 0
+    mine: list[int] = field(default_factory=list)
+    closed: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -699,6 +788,41 @@ class Reaction(Message):
     emoji: str = ""
     users: int = 0
     mine: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Search(Message):
+    query: str = ""
+    sender: int = 0
+    kind: int = 0
+    after_ms: int = 0
+    before_ms: int = 0
+    limit: int = 0
+    page: str = ""
+    conversations: list[str] = field(default_factory=list)
+    rows: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Found(Message):
+    messages: list[FoundMessage] = field(default_factory=list)
+    page: str = ""
+    incomplete: list[str] = field(default_factory=list)
+    rows: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FoundMessage(Message):
+    conversation: str = ""
+    seq: int = 0
+    time_ms: int = 0
+    sender: int = 0
+    kind: int = 0
+    snippet: str = ""
+    places: list[int] = field(default_factory=list)
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -726,6 +850,47 @@ class RecallMessage(Message):
     request: bytes = b""
     conversation: str = ""
     seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Vote(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    options: list[int] = field(default_factory=list)
+    remove: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ClosePoll(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListVotes(Message):
+    conversation: str = ""
+    seq: int = 0
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Votes(Message):
+    votes: list[UserVote] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class UserVote(Message):
+    user_id: int = 0
+    options: list[int] = field(default_factory=list)
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -806,6 +971,102 @@ class Conversation(Message):
     role: int = 0
     open: bool = False
     kept: int = 0
+    personal: Personal | None = None
+    mentions: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Personal(Message):
+    conversation: str = ""
+    version: int = 0
+    pin: int = 0
+    muted_until_ms: int = 0
+    archived: bool = False
+    hidden: bool = False
+    draft: str = ""
+    marked_unread: bool = False
+    cleared: int = 0
+    deleted: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangePersonal(Message):
+    conversation: str = ""
+    request: bytes = b""
+    seen: int | None = None
+    pin: int | None = None
+    muted_until_ms: int | None = None
+    archived: bool | None = None
+    hidden: bool | None = None
+    draft: str | None = None
+    marked_unread: bool | None = None
+    clear_to: int | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ShowPersonal(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class DeleteForMe(Message):
+    conversation: str = ""
+    seqs: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeFavourite(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    removed: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListFavourites(Message):
+    before: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Favourites(Message):
+    favourites: list[Favourite] = field(default_factory=list)
+    next: int = 0
+    version: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Favourite(Message):
+    number: int = 0
+    conversation: str = ""
+    seq: int = 0
+    saved_ms: int = 0
+    event: WireEvent | None = None
+    state: MessageState | None = None
+    unavailable: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FavouritePush(Message):
+    conversation: str = ""
+    seq: int = 0
+    removed: bool = False
+    version: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PersonalPush(Message):
+    personal: Personal | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -886,12 +1147,22 @@ class ChangeGroup(Message):
     make_link: NewLink | None = None
     revoke_link: int | None = None
     join_link: str | None = None
+    ask_to_join: str | None = None
+    answer_request: AnswerRequest | None = None
+    withdraw: Done | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
 @dataclass(slots=True)
 class AddMembers(Message):
     users: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AnswerRequest(Message):
+    user: int = 0
+    accept: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -905,6 +1176,7 @@ class GroupSettings(Message):
     slow_seconds: int | None = None
     muted_until_ms: int | None = None
     permissions: list[Permission] = field(default_factory=list)
+    retention_seconds: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1085,6 +1357,97 @@ class Bans(Message):
 class Ban(Message):
     user_id: int = 0
     by: int = 0
+    time_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListReaders(Message):
+    conversation: str = ""
+    seq: int = 0
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Readers(Message):
+    read_by: int = 0
+    seen_by: int = 0
+    users: list[int] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CountReaders(Message):
+    conversation: str = ""
+    seqs: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ReadCounts(Message):
+    counts: list[ReadCount] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ReadCount(Message):
+    seq: int = 0
+    read_by: int = 0
+    seen_by: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PinMessage(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    remove: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListPins(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Pins(Message):
+    pins: list[Pin] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Pin(Message):
+    seq: int = 0
+    by: int = 0
+    time_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListJoinRequests(Message):
+    conversation: str = ""
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class JoinRequests(Message):
+    requests: list[JoinRequest] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class JoinRequest(Message):
+    user_id: int = 0
+    text: str = ""
     time_ms: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -1640,6 +2003,7 @@ Context.FIELDS = (
     Field(2, "thread", "uint64"),
     Field(3, "mentions", "uint64", repeated=True),
     Field(4, "mentions_everyone", "bool"),
+    Field(100, "expires_in_ms", "uint64"),
 )
 Attachment.FIELDS = (
     Field(1, "hash", "bytes"),
@@ -1695,6 +2059,13 @@ CustomBody.FIELDS = (
 NoticeBody.FIELDS = (
     Field(1, "text", "string"),
 )
+PollBody.FIELDS = (
+    Field(1, "question", "string"),
+    Field(2, "options", "string", repeated=True),
+    Field(3, "multiple", "bool"),
+    Field(4, "anonymous", "bool"),
+    Field(5, "ends_ms", "uint64"),
+)
 ClientFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
     Field(2, "hello", "message", message=Hello, explicit=True, oneof="request"),
@@ -1724,11 +2095,19 @@ ClientFrame.FIELDS = (
     Field(60, "react", "message", message=React, explicit=True, oneof="request"),
     Field(61, "edit_message", "message", message=EditMessage, explicit=True, oneof="request"),
     Field(62, "recall_message", "message", message=RecallMessage, explicit=True, oneof="request"),
+    Field(70, "vote", "message", message=Vote, explicit=True, oneof="request"),
+    Field(71, "close_poll", "message", message=ClosePoll, explicit=True, oneof="request"),
+    Field(72, "list_votes", "message", message=ListVotes, explicit=True, oneof="request"),
     Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
     Field(140, "show_group", "message", message=ShowGroup, explicit=True, oneof="request"),
     Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
     Field(142, "list_links", "message", message=ListLinks, explicit=True, oneof="request"),
     Field(143, "preview_link", "message", message=PreviewLink, explicit=True, oneof="request"),
+    Field(144, "list_join_requests", "message", message=ListJoinRequests, explicit=True, oneof="request"),
+    Field(145, "pin_message", "message", message=PinMessage, explicit=True, oneof="request"),
+    Field(146, "list_pins", "message", message=ListPins, explicit=True, oneof="request"),
+    Field(147, "list_readers", "message", message=ListReaders, explicit=True, oneof="request"),
+    Field(148, "count_readers", "message", message=CountReaders, explicit=True, oneof="request"),
     Field(170, "schedule", "message", message=Schedule, explicit=True, oneof="request"),
     Field(171, "list_scheduled", "message", message=ListScheduled, explicit=True, oneof="request"),
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
@@ -1749,6 +2128,12 @@ ClientFrame.FIELDS = (
     Field(224, "list_contacts", "message", message=ListContacts, explicit=True, oneof="request"),
     Field(225, "list_blocks", "message", message=ListBlocks, explicit=True, oneof="request"),
     Field(226, "report", "message", message=Report, explicit=True, oneof="request"),
+    Field(240, "change_personal", "message", message=ChangePersonal, explicit=True, oneof="request"),
+    Field(241, "show_personal", "message", message=ShowPersonal, explicit=True, oneof="request"),
+    Field(242, "delete_for_me", "message", message=DeleteForMe, explicit=True, oneof="request"),
+    Field(243, "change_favourite", "message", message=ChangeFavourite, explicit=True, oneof="request"),
+    Field(244, "list_favourites", "message", message=ListFavourites, explicit=True, oneof="request"),
+    Field(290, "search", "message", message=Search, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -1774,10 +2159,15 @@ ServerFrame.FIELDS = (
     Field(40, "invitations", "message", message=Invitations, explicit=True, oneof="message"),
     Field(41, "invitation", "message", message=InvitationPush, explicit=True, oneof="message"),
     Field(50, "admin", "message", message=AdminAnswer, explicit=True, oneof="message"),
+    Field(72, "votes", "message", message=Votes, explicit=True, oneof="message"),
     Field(140, "group", "message", message=Group, explicit=True, oneof="message"),
     Field(141, "bans", "message", message=Bans, explicit=True, oneof="message"),
     Field(142, "links", "message", message=Links, explicit=True, oneof="message"),
     Field(143, "link_preview", "message", message=LinkPreview, explicit=True, oneof="message"),
+    Field(144, "join_requests", "message", message=JoinRequests, explicit=True, oneof="message"),
+    Field(146, "pins", "message", message=Pins, explicit=True, oneof="message"),
+    Field(147, "readers", "message", message=Readers, explicit=True, oneof="message"),
+    Field(148, "read_counts", "message", message=ReadCounts, explicit=True, oneof="message"),
     Field(170, "scheduled", "message", message=Scheduled, explicit=True, oneof="message"),
     Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
     Field(185, "signal", "message", message=SignalPush, explicit=True, oneof="message"),
@@ -1790,6 +2180,11 @@ ServerFrame.FIELDS = (
     Field(225, "blocks", "message", message=Blocks, explicit=True, oneof="message"),
     Field(230, "profile", "message", message=ProfilePush, explicit=True, oneof="message"),
     Field(231, "contact_changed", "message", message=ContactPush, explicit=True, oneof="message"),
+    Field(241, "personal", "message", message=Personal, explicit=True, oneof="message"),
+    Field(244, "favourites", "message", message=Favourites, explicit=True, oneof="message"),
+    Field(250, "personal_changed", "message", message=PersonalPush, explicit=True, oneof="message"),
+    Field(251, "favourite_changed", "message", message=FavouritePush, explicit=True, oneof="message"),
+    Field(290, "found", "message", message=Found, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -1943,6 +2338,19 @@ Edited.FIELDS = (
 Recalled.FIELDS = (
     Field(1, "to", "uint64"),
 )
+Vanished.FIELDS = (
+    Field(1, "to", "uint64"),
+)
+Voted.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "options", "uint32", repeated=True),
+    Field(3, "removed", "bool"),
+)
+PollClosed.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "voters", "uint32"),
+    Field(3, "counts", "uint32", repeated=True),
+)
 Muted.FIELDS = (
     Field(1, "user", "uint64"),
     Field(2, "until_ms", "uint64"),
@@ -1961,6 +2369,13 @@ LinkMade.FIELDS = (
 )
 LinkRevoked.FIELDS = (
     Field(1, "link", "uint64"),
+)
+JoinClosed.FIELDS = (
+    Field(1, "user", "uint64"),
+)
+Pinned.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "removed", "bool"),
 )
 CallStarted.FIELDS = (
     Field(1, "video", "bool"),
@@ -2008,12 +2423,21 @@ Page.FIELDS = (
     Field(4, "more", "bool"),
     Field(5, "reactions", "message", message=Reactions, repeated=True),
     Field(20, "states", "message", message=MessageState, repeated=True),
+    Field(30, "polls", "message", message=PollState, repeated=True),
 )
 MessageState.FIELDS = (
     Field(1, "seq", "uint64"),
     Field(2, "erased", "bool"),
     Field(3, "edits", "uint64", repeated=True),
     Field(4, "body", "message", message=Body),
+    Field(160, "deleted", "bool"),
+)
+PollState.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "counts", "uint32", repeated=True),
+    Field(3, "voters", "uint32"),
+    Field(4, "mine", "uint32", repeated=True),
+    Field(5, "closed", "bool"),
 )
 Reactions.FIELDS = (
     Field(1, "seq", "uint64"),
@@ -2023,6 +2447,32 @@ Reaction.FIELDS = (
     Field(1, "emoji", "string"),
     Field(2, "users", "uint64"),
     Field(3, "mine", "bool"),
+)
+Search.FIELDS = (
+    Field(1, "query", "string"),
+    Field(2, "sender", "uint64"),
+    Field(3, "kind", "uint32"),
+    Field(4, "after_ms", "uint64"),
+    Field(5, "before_ms", "uint64"),
+    Field(6, "limit", "uint32"),
+    Field(7, "page", "string"),
+    Field(8, "conversations", "string", repeated=True),
+    Field(9, "rows", "uint32"),
+)
+Found.FIELDS = (
+    Field(1, "messages", "message", message=FoundMessage, repeated=True),
+    Field(2, "page", "string"),
+    Field(3, "incomplete", "string", repeated=True),
+    Field(4, "rows", "uint32"),
+)
+FoundMessage.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "time_ms", "uint64"),
+    Field(4, "sender", "uint64"),
+    Field(5, "kind", "uint32"),
+    Field(6, "snippet", "string"),
+    Field(7, "places", "uint32", repeated=True),
 )
 React.FIELDS = (
     Field(1, "request", "bytes"),
@@ -2041,6 +2491,32 @@ RecallMessage.FIELDS = (
     Field(1, "request", "bytes"),
     Field(2, "conversation", "string"),
     Field(3, "seq", "uint64"),
+)
+Vote.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "options", "uint32", repeated=True),
+    Field(5, "remove", "bool"),
+)
+ClosePoll.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+)
+ListVotes.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+Votes.FIELDS = (
+    Field(1, "votes", "message", message=UserVote, repeated=True),
+    Field(2, "more", "bool"),
+)
+UserVote.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "options", "uint32", repeated=True),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),
@@ -2094,6 +2570,72 @@ Conversation.FIELDS = (
     Field(9, "role", "enum"),
     Field(10, "open", "bool"),
     Field(75, "kept", "uint64"),
+    Field(160, "personal", "message", message=Personal),
+    Field(161, "mentions", "uint32"),
+)
+Personal.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "version", "uint64"),
+    Field(3, "pin", "uint64"),
+    Field(4, "muted_until_ms", "uint64"),
+    Field(5, "archived", "bool"),
+    Field(6, "hidden", "bool"),
+    Field(7, "draft", "string"),
+    Field(8, "marked_unread", "bool"),
+    Field(9, "cleared", "uint64"),
+    Field(10, "deleted", "uint64", repeated=True),
+)
+ChangePersonal.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "request", "bytes"),
+    Field(3, "seen", "uint64", explicit=True),
+    Field(4, "pin", "uint64", explicit=True),
+    Field(5, "muted_until_ms", "uint64", explicit=True),
+    Field(6, "archived", "bool", explicit=True),
+    Field(7, "hidden", "bool", explicit=True),
+    Field(8, "draft", "string", explicit=True),
+    Field(9, "marked_unread", "bool", explicit=True),
+    Field(10, "clear_to", "uint64", explicit=True),
+)
+ShowPersonal.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+DeleteForMe.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seqs", "uint64", repeated=True),
+)
+ChangeFavourite.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "removed", "bool"),
+)
+ListFavourites.FIELDS = (
+    Field(1, "before", "uint64"),
+    Field(2, "limit", "uint32"),
+)
+Favourites.FIELDS = (
+    Field(1, "favourites", "message", message=Favourite, repeated=True),
+    Field(2, "next", "uint64"),
+    Field(3, "version", "uint64"),
+)
+Favourite.FIELDS = (
+    Field(1, "number", "uint64"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "saved_ms", "uint64"),
+    Field(5, "event", "message", message=WireEvent),
+    Field(6, "state", "message", message=MessageState),
+    Field(7, "unavailable", "bool"),
+)
+FavouritePush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "removed", "bool"),
+    Field(4, "version", "uint64"),
+)
+PersonalPush.FIELDS = (
+    Field(1, "personal", "message", message=Personal),
 )
 ConversationPush.FIELDS = (
     Field(1, "conversation", "string"),
@@ -2145,9 +2687,16 @@ ChangeGroup.FIELDS = (
     Field(55, "make_link", "message", message=NewLink, explicit=True, oneof="change"),
     Field(56, "revoke_link", "uint64", explicit=True, oneof="change"),
     Field(57, "join_link", "string", explicit=True, oneof="change"),
+    Field(58, "ask_to_join", "string", explicit=True, oneof="change"),
+    Field(59, "answer_request", "message", message=AnswerRequest, explicit=True, oneof="change"),
+    Field(60, "withdraw", "message", message=Done, explicit=True, oneof="change"),
 )
 AddMembers.FIELDS = (
     Field(1, "users", "uint64", repeated=True),
+)
+AnswerRequest.FIELDS = (
+    Field(1, "user", "uint64"),
+    Field(2, "accept", "bool"),
 )
 GroupSettings.FIELDS = (
     Field(1, "name", "string", explicit=True),
@@ -2158,6 +2707,7 @@ GroupSettings.FIELDS = (
     Field(6, "slow_seconds", "uint64", explicit=True),
     Field(7, "muted_until_ms", "uint64", explicit=True),
     Field(8, "permissions", "message", message=Permission, repeated=True),
+    Field(100, "retention_seconds", "uint64", explicit=True),
 )
 Permission.FIELDS = (
     Field(1, "act", "enum"),
@@ -2272,6 +2822,61 @@ Bans.FIELDS = (
 Ban.FIELDS = (
     Field(1, "user_id", "uint64"),
     Field(2, "by", "uint64"),
+    Field(3, "time_ms", "uint64"),
+)
+ListReaders.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+Readers.FIELDS = (
+    Field(1, "read_by", "uint32"),
+    Field(2, "seen_by", "uint32"),
+    Field(3, "users", "uint64", repeated=True),
+    Field(4, "more", "bool"),
+)
+CountReaders.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seqs", "uint64", repeated=True),
+)
+ReadCounts.FIELDS = (
+    Field(1, "counts", "message", message=ReadCount, repeated=True),
+)
+ReadCount.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "read_by", "uint32"),
+    Field(3, "seen_by", "uint32"),
+)
+PinMessage.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "remove", "bool"),
+)
+ListPins.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+Pins.FIELDS = (
+    Field(1, "pins", "message", message=Pin, repeated=True),
+)
+Pin.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "by", "uint64"),
+    Field(3, "time_ms", "uint64"),
+)
+ListJoinRequests.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "uint64"),
+    Field(3, "limit", "uint32"),
+)
+JoinRequests.FIELDS = (
+    Field(1, "requests", "message", message=JoinRequest, repeated=True),
+    Field(2, "more", "bool"),
+)
+JoinRequest.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "text", "string"),
     Field(3, "time_ms", "uint64"),
 )
 ListMembers.FIELDS = (

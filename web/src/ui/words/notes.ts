@@ -21,6 +21,11 @@ export const en = {
     linkRevoked: (by: string) => `${by} revoked an invite link`,
     edited: (by: string) => `${by} edited a message`,
     recalled: (by: string) => `${by} recalled a message`,
+    joinAsked: (by: string) => `${by} asked to join`,
+    joinWithdrawn: (by: string) => `${by} took the request to join back`,
+    joinRefused: (by: string, user: string) => `${by} refused the request of ${user} to join`,
+    pinned: (by: string) => `${by} pinned a message`,
+    unpinned: (by: string) => `${by} took a pin away`,
     called: (by: string, video: boolean) => (video ? `${by} began a video call` : `${by} began a call`),
   },
 };
@@ -46,6 +51,11 @@ export const zh: typeof en = {
     linkRevoked: (by) => `${by} 撤销了邀请链接`,
     edited: (by) => `${by} 编辑了一条消息`,
     recalled: (by) => `${by} 撤回了一条消息`,
+    joinAsked: (by) => `${by} 申请入群`,
+    joinWithdrawn: (by) => `${by} 撤回了入群申请`,
+    joinRefused: (by, user) => `${by} 拒绝了 ${user} 的入群申请`,
+    pinned: (by) => `${by} 置顶了一条消息`,
+    unpinned: (by) => `${by} 取消了置顶`,
     called: (by, video) => (video ? `${by} 发起了视频通话` : `${by} 发起了通话`),
   },
 };

@@ -63,6 +63,13 @@ fn name() -> ObjectBuilder {
     text(0, limits::LABEL_BYTES)
 }
 
+/// Zero, or within the bounds.
+fn expiry() -> OneOfBuilder {
+    let after = whole(limits::EXPIRES_MIN_MS, limits::EXPIRES_MAX_MS);
+    let about = "The content vanishes so many milliseconds after the message is sent; 0: it stays.";
+    OneOfBuilder::new().item(whole(0, 0)).item(after).description(Some(about))
+}
+
 /// The fields that go beside any text or body.
 pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
     let seq = || whole(0, GREATEST);
@@ -72,6 +79,22 @@ pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
         .property("thread", seq().description(Some("The seq of the first message of its thread.")))
         .property("mentions", users.description(Some("Users, each once.")))
         .property("mentions_everyone", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("expires_in_ms", expiry())
+}
+
+fn poll() -> ObjectBuilder {
+    let flag = || ObjectBuilder::new().schema_type(Type::Boolean);
+    let options = ArrayBuilder::new().items(text(1, limits::LABEL_BYTES));
+    let options = options.min_items(Some(2)).max_items(Some(limits::POLL_OPTIONS)).unique_items(true);
+    let end = whole(0, GREATEST).description(Some("Milliseconds since 1970, at most a year ahead; 0: never."));
+    typed("poll")
+        .property("question", text(1, limits::POLL_QUESTION_BYTES))
+        .property("options", options)
+        .property("multiple", flag())
+        .property("anonymous", flag())
+        .property("ends_ms", end)
+        .required("question")
+        .required("options")
 }
 
 /// A body that a client may send.
@@ -106,6 +129,7 @@ pub fn body() -> RefOr<Schema> {
             .property("name", pattern("^[A-Za-z0-9_./:+-]{1,256}$"))
             .property("data", base64())
             .required("name"),
+        poll(),
         typed("notice").property("text", text(1, limits::NOTICE_BYTES)).required("text"),
     ];
     bodies.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()

@@ -1,0 +1,20 @@
+//! Bounds of messages that vanish, and of polls.
+
+/// Milliseconds after which a message vanishes, at least and at most: a second, and 366 days.
+/// Outside: `Rejected(bad_expiry)`; of the retention of a conversation: `Rejected(bad_request)`.
+pub const EXPIRES_MIN_MS: u64 = 1_000;
+pub const EXPIRES_MAX_MS: u64 = 366 * 24 * 3_600 * 1_000;
+/// Milliseconds for which an imported message stays on disks behind its time, unseen, so that the
+/// rest of its log can bring the event of its end.
+pub const EXPIRES_IMPORTED_MS: u64 = 3_600 * 1_000;
+/// Events that are read to join a vanished message with the run of vanished ones before it. Behind
+/// more of them, it counts as unread until it is read.
+pub const VANISHED_LOOKED_AT: u64 = 64;
+/// Bytes of the question of a poll. Above it: `Rejected(bad_poll)`.
+pub const POLL_QUESTION_BYTES: usize = 1_024;
+/// Options of a poll. Above it: `Rejected(bad_poll)`.
+pub const POLL_OPTIONS: usize = 20;
+/// Users in one page of the votes of a poll.
+pub const PAGE_VOTES: usize = 200;
+/// Polls with votes in one page of history. A page with more is cut.
+pub const PAGE_POLLS: usize = 100;
