@@ -11,6 +11,7 @@ use crate::backup::{Backup, Restore};
 use crate::config::Keys;
 use crate::lab::Lab;
 use crate::operator::NodeVerb;
+use crate::pages::{Completion, Man};
 use crate::people::{Msg, Talk};
 use crate::recover::Recover;
 use crate::token::Token;
@@ -74,6 +75,10 @@ pub enum Verb {
     /// Measure a cluster
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Bench(Lab),
+    /// Print the script that completes commands in a shell
+    Completion(Completion),
+    /// Print the manual page, or write those of all verbs
+    Man(Man),
     /// Print the version and the kind of build
     Version,
 }
@@ -82,7 +87,11 @@ impl Verb {
     /// Whether its files hold messages or secrets. A report is for others to read, and verbs of
     /// `troupe-lab` set the mask of their files themselves.
     pub fn keeps_secrets(&self) -> bool {
-        !matches!(self, Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_) | Verb::Config(_) | Verb::Version)
+        match self {
+            Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_) => false,
+            Verb::Config(_) | Verb::Completion(_) | Verb::Man(_) | Verb::Version => false,
+            _ => true,
+        }
     }
 }
 
@@ -138,6 +147,11 @@ pub enum ConfigVerb {
         config: Option<PathBuf>,
         #[command(flatten)]
         keys: Keys,
+    },
+    /// Write a file with every key, its default and its meaning, all commented out
+    Init {
+        /// A file that does not exist yet; without it the text is printed
+        file: Option<PathBuf>,
     },
     /// Check the configuration
     Check {

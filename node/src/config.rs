@@ -26,11 +26,13 @@ mod environment;
 mod flags;
 mod keys;
 mod limits;
+mod sample;
 mod validate;
 
 pub use environment::Variable;
 pub use flags::Keys;
 pub use keys::{KEYS, Key};
+pub use sample::init;
 pub use validate::read as read_certificate;
 
 /// Where a value came from.

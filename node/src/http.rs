@@ -1,8 +1,8 @@
 //! HTTP on hyper: health, metrics, what the cluster looks like from this node, and the ways of
 //! clients.
 //!
-//! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons
-//! while this node cannot serve. Both answer from the first moment of the process, long before its
+//! `/livez` says the process works and must not be used for routing; `/startupz` is 503 until the
+//! node has begun to serve, `/readyz` with reasons while it cannot serve. All answer from the first moment of the process, long before its
 //! cluster has formed. All other paths are those of [`troupe_edge_http`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,7 @@ pub async fn serve(
         .route("/v1/debug/replica", get(replica))
         .route_layer(from_fn_with_state(shared.clone(), paid))
         .route("/livez", get(|| async { "ok\n" }))
+        .route("/startupz", get(startupz))
         .with_state(shared.clone())
         .merge(public(shared));
     crate::connections::serve(listener, app, limits, meters, stopped).await;
@@ -149,6 +150,14 @@ async fn websocket(
     request: Request,
 ) -> Response {
     running.websocket.upgrade(peer, request)
+}
+
+/// Whether the start is over. It stays so while the node lacks a majority or drains.
+async fn startupz(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.running.get() {
+        Some(_) => "ok\n".into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", shared.starting())).into_response(),
+    }
 }
 
 #[derive(serde::Deserialize)]

@@ -9,7 +9,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Keys, Settings};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, lab, logging, operator, people, recover, start, status, token, transfer, upgrade};
+use troupe::{accounts, backup, lab, logging, operator, pages, people, recover, start, status, token, transfer, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -101,6 +101,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("configuration OK");
         }
+        Verb::Config(ConfigVerb::Init { file }) => config::init(file.as_deref())?,
+        Verb::Completion(args) => pages::completion(&args)?,
+        Verb::Man(args) => pages::man(&args)?,
         Verb::Version => println!("{}", troupe::version()),
     }
     Ok(ExitCode::SUCCESS)

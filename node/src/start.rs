@@ -31,7 +31,7 @@ use crate::connections::ClientPort;
 use crate::guard::{self, Guard, Judge};
 use crate::http::Running;
 use crate::reload::{self, Reload};
-use crate::{descriptors, disk, http, orders};
+use crate::{descriptors, disk, http, orders, service};
 
 /// Why a running node ends.
 enum End {
@@ -70,6 +70,8 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         // An error means that the sender is gone, which is the end as well.
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));
+    let telling = tokio::spawn(service::tell_waiting(shared.waiting.clone()));
+    tokio::spawn(service::keep_alive());
     let among_nodes =
         Platform { net: Arc::new(Capped::new(platform.net.clone(), "cluster port", caps.cluster)), ..platform.clone() };
     shared.waiting.tell("opening the database");
@@ -119,6 +121,8 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     shared.guard.judge_by(is_key);
     tokio::spawn(tell_first_admin(node.born()));
     tokio::spawn(orders::record_token_orders(cluster.port().token_orders(), node.clone()));
+    telling.abort();
+    service::serving(cluster.me().0);
     shared.serves(Running { cluster: cluster.clone(), node: node.clone(), websocket: websocket.clone() });
 
     let end = {
@@ -139,6 +143,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         }
         End::Asked(reason) => {
             tracing::info!(reason, "draining");
+            service::stopping();
             shared.draining.store(true, Ordering::Relaxed);
             let within = Duration::from_secs(config.drain_seconds);
             let drain = async {
