@@ -211,6 +211,11 @@ impl Refusal {
         if self == Refusal::Unavailable { Refusal::NotOwner { hint: None } } else { self }
     }
 
+    /// Whether the request named a place of a log that has no event yet.
+    pub fn is_ahead(&self) -> bool {
+        matches!(self, Refusal::Rejected { code, .. } if code == client::Refusal::SeqBeyondHead.code())
+    }
+
     /// In the form that clients get.
     pub fn failure(&self) -> wire::Failure {
         match self {

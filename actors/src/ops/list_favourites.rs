@@ -94,7 +94,11 @@ pub(super) async fn seen(
 ) -> Result<Option<(wire::Event, Option<wire::MessageState>)>, Refusal> {
     let Some(before) = seq.checked_sub(1) else { return Ok(None) };
     let fetch = wire::Fetch { conversation: conversation.to_owned(), seq: before, backward: false, limit: 1 };
-    let page = service.perform(caller, fetch).await?;
+    let page = match service.perform(caller, fetch).await {
+        // The log ends before it.
+        Err(refusal) if refusal.is_ahead() => return Ok(None),
+        page => page?,
+    };
     let event = page.events.into_iter().next().filter(|event| event.seq == seq && event.kind == EventKind::MESSAGE);
     Ok(event.map(|event| (event, page.states.into_iter().next())))
 }

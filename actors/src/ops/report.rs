@@ -55,7 +55,10 @@ impl Operation for wire::Report {
 async fn seen(service: &Service, caller: &Caller, conversation: &str, seq: u64) -> Result<(UserId, String), Refusal> {
     let before = seq.checked_sub(1).ok_or_else(no_such_message)?;
     let fetch = wire::Fetch { conversation: conversation.to_owned(), seq: before, backward: false, limit: 1 };
-    let page = service.perform(caller, fetch).await?;
+    let page = match service.perform(caller, fetch).await {
+        Err(refusal) if refusal.is_ahead() => return Err(no_such_message()),
+        page => page?,
+    };
     let event = page.events.into_iter().next().and_then(|event| Event::try_from(event).ok());
     match event {
         Some(Event { seq: found, sender, kind: EventKind::Message(body), .. }) if found.0 == seq => {

@@ -24,7 +24,7 @@ use troupe_actors::message::{Refusal, wire};
 use troupe_actors::ops::Operation;
 use troupe_actors::service::{Caller, Clients, Service};
 use troupe_core::{ConversationId, Seq};
-use troupe_proto::client::{self, EndReason};
+use troupe_proto::client::EndReason;
 
 use self::held::Held;
 use self::list::Unlisted;
@@ -266,10 +266,6 @@ enum Step {
     /// The time is over.
     Due,
     Ends(End),
-}
-
-fn is_ahead(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Rejected { code, .. } if code == client::Refusal::SeqBeyondHead.code())
 }
 
 /// The stream is to end, and the time for what waits before the end is over.

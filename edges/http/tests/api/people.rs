@@ -159,8 +159,10 @@ async fn a_report_waits_until_an_administrator_closes_it() {
     assert_eq!(ann.post("/v1/reports", json!({ "user": bob.user, "reason": "spam" })).await.status, 204);
     let foreign = json!({ "conversation": ann.group("Mine", &[]).await, "seq": 1, "reason": "x" });
     assert_eq!(bob.post("/v1/reports", foreign).await.code(404), "not_member");
-    let missing = json!({ "conversation": direct, "seq": seq + 1, "reason": "x" });
-    assert_eq!(ann.post("/v1/reports", missing).await.code(404), "no_such_message");
+    for missing in [seq + 1, seq + 9] {
+        let missing = json!({ "conversation": direct, "seq": missing, "reason": "x" });
+        assert_eq!(ann.post("/v1/reports", missing).await.code(404), "no_such_message");
+    }
     assert_eq!(ann.post("/v1/reports", json!({ "user": ann.user, "reason": "x" })).await.code(422), "bad_request");
     assert_eq!(ann.get("/v1/admin/reports").await.code(403), "not_admin");
     let list = root.get("/v1/admin/reports").await.good();

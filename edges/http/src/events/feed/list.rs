@@ -4,7 +4,7 @@ use troupe_actors::message::{Refusal, wire};
 use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Seq};
 
-use super::{Feed, ask, is_ahead};
+use super::{Feed, ask};
 use crate::events::told;
 
 /// Why a stream does not begin.
@@ -63,7 +63,7 @@ impl Feed {
         let seq = self.positions.of(conversation).unwrap_or_default();
         match ask(&self.service, &self.caller, &self.payer, self.fetch(conversation, seq, 1)).await {
             Ok(page) => self.joined(conversation, Seq(page.head)),
-            Err(refusal) if is_ahead(&refusal) => return Err(Unlisted::Ahead),
+            Err(refusal) if refusal.is_ahead() => return Err(Unlisted::Ahead),
             Err(Refusal::Rejected { .. }) => self.out.add(told::CONVERSATION, &told::left(conversation), None),
             // Its pushes will tell.
             Err(_) => {}

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use troupe_actors::message::{Refusal, wire};
 use troupe_core::{ConversationId, Seq};
 
-use super::{End, Feed, ask, is_ahead};
+use super::{End, Feed, ask};
 use crate::events::inbox::Item;
 use crate::events::told;
 
@@ -96,7 +96,7 @@ impl Feed {
     ) -> Result<(), End> {
         let page = match outcome {
             Ok(page) => page,
-            Err(refusal) if is_ahead(&refusal) => return Err(End::Ahead),
+            Err(refusal) if refusal.is_ahead() => return Err(End::Ahead),
             // The user is no longer in the conversation.
             Err(Refusal::Rejected { .. }) => {
                 self.out.add(told::CONVERSATION, &told::left(conversation), None);
