@@ -20,11 +20,15 @@ async fn members_that_see_a_message_are_its_readers_from_their_read_position_on(
         (page["read_by"].as_u64(), page["seen_by"].as_u64(), page["users"].clone(), page["more"] == json!(true))
     };
     assert_eq!(readers(&ann, first, "").await, (Some(0), Some(2), json!([]), false));
-    bob.post(&format!("{path}/read"), json!({ "seq": first })).await.good();
-    carl.post(&format!("{path}/read"), json!({ "seq": second })).await.good();
+    let read = async |http: &Http, seq: u64| {
+        let read = http.post(&format!("{path}/read"), json!({ "seq": seq })).await;
+        assert_eq!(read.status, 204);
+    };
+    read(&bob, first).await;
+    read(&carl, second).await;
     ann.post(&format!("{path}/members"), json!({ "users": [eve.user] })).await.good();
     let third = carl.send(&group, "three").await;
-    eve.post(&format!("{path}/read"), json!({ "seq": third })).await.good();
+    read(&eve, third).await;
     let mut both = [&bob.user, &carl.user];
     both.sort_by_key(|user| user.parse::<u64>().expect("an id"));
     assert_eq!(readers(&ann, first, "").await, (Some(2), Some(2), json!(both), false), "eve came later");
