@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::within;
 use crate::http::{Http, Said};
 
-/// Between two sends of a signal.
+/// Between two sends of what a stream may miss.
 const AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
@@ -80,10 +80,15 @@ impl Stream {
         data.map(|data| Told { name, id, data })
     }
 
-    /// The signal that `send` sends, again and again: one that comes before the stream follows its
-    /// conversation is lost.
+    /// The signal that `send` sends.
     pub async fn signal(&mut self, send: impl AsyncFn()) -> Told {
-        let mut told = pin!(self.until("signal"));
+        self.again("signal", send).await
+    }
+
+    /// The push that `send` causes, again and again: one that comes before the stream follows its
+    /// conversation is lost, and no log has it.
+    pub async fn again(&mut self, name: &str, send: impl AsyncFn()) -> Told {
+        let mut told = pin!(self.until(name));
         loop {
             send().await;
             tokio::select! {
