@@ -3,8 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AccountChange, AdvanceCursors, Append, ChangeAccount, CloseSession, CreateGroup, CursorMove,
-    Intent, OpenSession, Register, SettleOutbox, TouchSession, UpdateInbox,
+    AcceptInvitation, AccountChange, AdvanceCursors, Append, ChangeAccount, ChangePersonal, CloseSession, CreateGroup,
+    CursorMove, DeleteForMe, Intent, OpenSession, PersonalChange, Register, RunDue, SettleOutbox, TouchSession,
+    UpdateInbox,
 };
 use troupe_core::content::Poll;
 use troupe_core::event::Role;
@@ -93,15 +94,25 @@ fn settings() -> impl Strategy<Value = Settings> {
         prop_oneof![Just(0), Just(1)].prop_map(|slow| Settings { slow_seconds: Some(slow), ..Settings::default() });
     let muted = until().prop_map(|until| Settings { muted_until: Some(until), ..Settings::default() });
     let join = (1..=3u32).prop_map(|join| Settings { join, ..Settings::default() });
-    prop_oneof![slow, muted, join]
+    prop_oneof![slow, muted, join, retention()]
+}
+
+/// The shortest, or none.
+fn retention() -> impl Strategy<Value = Settings> {
+    prop_oneof![Just(0), Just(1)]
+        .prop_map(|retention| Settings { retention_seconds: Some(retention), ..Settings::default() })
 }
 
 fn message() -> impl Strategy<Value = Command> {
     let reply_to =
         prop_oneof![8 => Just(None), 3 => (1..5u64).prop_map(|seq| Some(Seq(seq))), 1 => seq().prop_map(Some)];
-    let body = ("[a-z]{1,3}", reply_to).prop_map(|(text, to)| match to {
-        Some(to) => Body::text(&text).replying_to(to),
-        None => Body::text(&text),
+    let vanishes = prop::bool::weighted(0.2);
+    let body = ("[a-z]{1,3}", reply_to, vanishes).prop_map(|(text, to, vanishes)| {
+        let body = match to {
+            Some(to) => Body::text(&text).replying_to(to),
+            None => Body::text(&text),
+        };
+        if vanishes { body.expiring_in_ms(1_000) } else { body }
     });
     append(conversation(), 3, body.prop_map(Intent::Message))
 }
@@ -150,6 +161,42 @@ fn vote() -> impl Strategy<Value = Command> {
         1 => to().prop_map(|to| Intent::ClosePoll { to }),
     ];
     append(conversation(), 8, intent)
+}
+
+/// By few versions, so that many are late.
+fn own_state() -> impl Strategy<Value = Command> {
+    let change = prop_oneof![
+        3 => (0..3u64).prop_map(|pin| PersonalChange { pin: Some(pin), ..PersonalChange::default() }),
+        1 => until().prop_map(|until| {
+            PersonalChange { muted_until: Some(Timestamp(until)), ..PersonalChange::default() }
+        }),
+        2 => (any::<bool>(), any::<bool>()).prop_map(|(archived, hidden)| {
+            PersonalChange { archived: Some(archived), hidden: Some(hidden), ..PersonalChange::default() }
+        }),
+        1 => "[a-z]{0,2}".prop_map(|draft| PersonalChange { draft: Some(draft), ..PersonalChange::default() }),
+        1 => any::<bool>().prop_map(|marked| {
+            PersonalChange { marked_unread: Some(marked), ..PersonalChange::default() }
+        }),
+        2 => seq().prop_map(|to| PersonalChange { clear_to: Some(to), ..PersonalChange::default() }),
+    ];
+    let seen = proptest::option::of(0..3u64);
+    let changes =
+        (conversation(), user(), ids(), seen, change).prop_map(|(conversation, user, request, seen, change)| {
+            Command::from(ChangePersonal { conversation, user, request, seen, change })
+        });
+    let deletions = (conversation(), user(), vec((1..6u64).prop_map(Seq), 1..3))
+        .prop_map(|(conversation, user, seqs)| Command::DeleteForMe(DeleteForMe { conversation, user, seqs }));
+    prop_oneof![3 => changes, 1 => deletions]
+}
+
+/// The time of `due`: behind those of all messages that vanish until then.
+const DUE: u64 = 2_100;
+
+fn due() -> impl Strategy<Value = (u64, Command)> {
+    conversation().prop_map(|conversation| {
+        let (slot, until, most, gone) = (conversation.slot(), Timestamp(DUE), 1_000, Vec::new());
+        (DUE, Command::RunDue(RunDue { slot, until, most, gone }))
+    })
 }
 
 /// Rare, because nothing follows it.
@@ -255,6 +302,8 @@ fn command() -> impl Strategy<Value = Command> {
         3 => poll(),
         9 => vote(),
         12 => group_change(),
+        1 => append(conversation(), 8, retention().prop_map(|settings| Intent::Set(Box::new(settings)))),
+        4 => own_state(),
         1 => end(),
         2 => cursors(),
         1 => settling(),
@@ -264,7 +313,7 @@ fn command() -> impl Strategy<Value = Command> {
 
 /// Most begin with the group, because few commands apply without it. Clocks disagree.
 pub fn long_stories() -> impl Strategy<Value = Vec<(u64, Command)>> {
-    let rest = vec((1_000..1_050u64, command()), 1..60);
+    let rest = vec(prop_oneof![40 => (1_000..1_050u64, command()), 1 => due()], 1..60);
     let first = prop_oneof![5 => creating().prop_map(Some), 1 => Just(None)];
     (first, rest).prop_map(|(first, rest)| first.map(|command| (1_000, command)).into_iter().chain(rest).collect())
 }

@@ -40,8 +40,16 @@ fn rows<T: Table, K: PartialEq + std::fmt::Debug>(
     of.page::<T>(&conversation, None, usize::MAX).into_iter().map(|(at, row)| (key(at), row.to_value())).collect()
 }
 
+/// What the log says about a conversation. The run of vanished messages is a hint: it joins what is
+/// erased at the time of the import. In a disbanded group a message vanishes without an event, so
+/// its pin and its votes stay in another cluster.
+fn in_log(row: Conversation) -> Conversation {
+    let pins = if row.disbanded { 0 } else { row.pins };
+    Conversation { vanished_from: Seq::ZERO, vanished_to: Seq::ZERO, pins, ..row }
+}
+
 fn is_equal(from: &MemoryState, a: ConversationId, to: &MemoryState, b: ConversationId) {
-    assert_eq!(from.get::<Conversation>(&a), to.get::<Conversation>(&b));
+    assert_eq!(from.get::<Conversation>(&a).map(in_log), to.get::<Conversation>(&b).map(in_log));
     assert_eq!(from.events(a), to.events(b));
     assert_eq!(rows::<Member, _>(from, a, |key| key.1), rows::<Member, _>(to, b, |key| key.1));
     assert_eq!(rows::<Placed, _>(from, a, |key| (key.1, key.2)), rows::<Placed, _>(to, b, |key| (key.1, key.2)));
@@ -54,7 +62,9 @@ fn is_equal(from: &MemoryState, a: ConversationId, to: &MemoryState, b: Conversa
         let rows = of.page::<Tally>(&id, None, usize::MAX).into_iter();
         rows.map(|((_, seq), tally)| (seq, tally.voters, tally.closed)).collect::<Vec<_>>()
     };
-    assert_eq!(polls(from, a), polls(to, b));
+    if !from.get::<Conversation>(&a).is_some_and(|row| row.disbanded) {
+        assert_eq!(polls(from, a), polls(to, b));
+    }
     let own = |of, id| rows::<OwnReactions, _>(of, id, |key| (key.1, key.2));
     assert_eq!(own(from, a), own(to, b));
     let takes_part = |user: UserId| !a.is_group() || from.get::<Member>(&(a, user)).is_some();

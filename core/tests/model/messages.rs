@@ -29,6 +29,28 @@ impl Reference {
         if matches!(found.kind, EventKind::Message(_)) { Ok(found) } else { Err("erased") }
     }
 
+    /// The first event that a member sees.
+    pub fn since(&self, user: UserId) -> Seq {
+        let comes = |event: &&Event| match &event.kind {
+            EventKind::Created { .. } => event.sender == user,
+            EventKind::Added { users } => users.contains(&user),
+            _ => false,
+        };
+        self.log.iter().filter(comes).map(|event| event.seq).next_back().unwrap_or(Seq(1))
+    }
+
+    /// Messages of others since this user came that lie behind its read position.
+    pub fn unread(&self, user: UserId) -> Option<u64> {
+        if !self.has(user) {
+            return None;
+        }
+        let since = self.since(user);
+        let read = self.cursors.get(&user).map_or(Seq::ZERO, |cursor| cursor.read);
+        let counts =
+            |event: &&Event| is_message(event) && event.sender != user && event.seq > read && event.seq >= since;
+        Some(self.log.iter().filter(counts).count() as u64)
+    }
+
     pub fn changes(&self, now: u64, c: &Append) -> Result<EventKind, &'static str> {
         match &c.intent {
             Intent::Edit { to, body } => {
@@ -39,7 +61,7 @@ impl Reference {
                     EventKind::Message(held) if poll_of(held).is_some() => Err("poll_stays"),
                     EventKind::Message(held) if held.kind != body.kind => Err("another_kind"),
                     _ if held >= limits::EDITS_PER_MESSAGE => Err("too_many_edits"),
-                    _ => Ok(EventKind::Edited { to: *to, body: body.clone() }),
+                    _ => Ok(EventKind::Edited { to: *to, body: self.vanishing_with(now, message, body) }),
                 }
             }
             Intent::Recall { to, within_ms } => {
@@ -180,6 +202,15 @@ pub fn is_message(event: &Event) -> bool {
     event.kind.number() == EventKind::MESSAGE
 }
 
-pub fn erase(event: &mut Event) {
+/// Its content is gone, and those of its edits, and the pin and the votes go with it.
+pub fn erase_message(of: &mut Reference, to: Seq) {
+    of.pins.retain(|seq| *seq != to);
+    let seqs = of.edits.remove(&to).unwrap_or_default().into_iter().chain([to.0]);
+    seqs.for_each(|seq| erase(&mut of.log[seq as usize - 1]));
+    of.polls.closed.remove(&to);
+    of.polls.votes.remove(&to);
+}
+
+fn erase(event: &mut Event) {
     event.kind = EventKind::Unknown { kind: event.kind.number(), content: Default::default() };
 }

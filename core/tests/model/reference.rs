@@ -11,7 +11,8 @@ use troupe_core::event::Role;
 use troupe_core::record::Cursor;
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
 
-use crate::messages::{Polls, erase, is_message};
+use crate::messages::{Polls, erase_message, is_message};
+use crate::personal::Own;
 
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -38,10 +39,13 @@ pub struct Reference {
     pub muted: BTreeMap<UserId, Timestamp>,
     pub muted_until: Timestamp,
     pub slow_ms: u64,
+    pub retention_ms: u64,
+    /// The own states of users that have set something.
+    pub own: BTreeMap<UserId, Own>,
 }
 
 /// A refusal of one feature, without its text.
-fn refused(code: &'static str) -> Rejection {
+pub fn refused(code: &'static str) -> Rejection {
     Rejection::Of(Refused { code, text: "" })
 }
 
@@ -70,6 +74,8 @@ impl Reference {
             muted,
             muted_until,
             slow_ms,
+            retention_ms: 0,
+            own: BTreeMap::new(),
         }
     }
 
@@ -107,13 +113,7 @@ impl Reference {
                 self.pins.retain(|seq| seq != to);
                 self.pins.extend((!removed).then_some(*to));
             }
-            EventKind::Recalled { to } => {
-                self.pins.retain(|seq| seq != to);
-                let of = self.edits.remove(to).unwrap_or_default().into_iter().chain([to.0]);
-                of.for_each(|seq| erase(&mut self.log[seq as usize - 1]));
-                self.polls.closed.remove(to);
-                self.polls.votes.remove(to);
-            }
+            EventKind::Recalled { to } | EventKind::Vanished { to } => erase_message(self, *to),
             EventKind::Transferred { to } => {
                 self.members.insert(*to, Role::Owner);
                 self.members.insert(sender, Role::Admin);
@@ -131,11 +131,11 @@ impl Reference {
                 }
                 self.slow_ms = settings.slow_seconds.map_or(self.slow_ms, |slow| slow * 1_000);
                 self.muted_until = settings.muted_until.map_or(self.muted_until, Timestamp);
+                self.retention_ms = settings.retention_seconds.map_or(self.retention_ms, |kept| kept * 1_000);
             }
             EventKind::Voted { .. } | EventKind::PollClosed { .. } => {}
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
-            EventKind::Vanished { .. } => panic!("no story lasts until then"),
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
                 panic!("no story has calls")
             }
@@ -162,28 +162,6 @@ impl Reference {
         }
     }
 
-    /// The first event that a member sees.
-    pub fn since(&self, user: UserId) -> Seq {
-        let comes = |event: &&Event| match &event.kind {
-            EventKind::Created { .. } => event.sender == user,
-            EventKind::Added { users } => users.contains(&user),
-            _ => false,
-        };
-        self.log.iter().filter(comes).map(|event| event.seq).next_back().unwrap_or(Seq(1))
-    }
-
-    /// Messages of others since this user came that lie behind its read position.
-    pub fn unread(&self, user: UserId) -> Option<u64> {
-        if !self.has(user) {
-            return None;
-        }
-        let since = self.since(user);
-        let read = self.cursors.get(&user).map_or(Seq::ZERO, |cursor| cursor.read);
-        let counts =
-            |event: &&Event| is_message(event) && event.sender != user && event.seq > read && event.seq >= since;
-        Some(self.log.iter().filter(counts).count() as u64)
-    }
-
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
         let of_message = matches!(
             c.intent,
@@ -193,7 +171,9 @@ impl Reference {
                 | Intent::Vote { .. }
                 | Intent::ClosePoll { .. }
         );
-        let changes = !of_message && !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
+        let changes = !of_message
+            && !matches!(c.intent, Intent::Message(_) | Intent::React { .. })
+            && !self.is_retention_of_two(&c.intent);
         if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));
         }
@@ -241,9 +221,9 @@ impl Reference {
         }
         let kind = match &c.intent {
             Intent::Message(body) => match body.context.as_ref().map_or(0, |context| context.reply_to) {
-                0 => EventKind::Message(body.clone()),
+                0 => EventKind::Message(self.kept(body)),
                 to => match self.message(c.actor, Seq(to)) {
-                    Ok(_) => EventKind::Message(body.clone()),
+                    Ok(_) => EventKind::Message(self.kept(body)),
                     Err(code) => return Reply::Rejected(refused(code)),
                 },
             },
@@ -267,12 +247,17 @@ impl Reference {
                     Err(code) => Reply::Rejected(refused(code)),
                 };
             }
+            // Nobody begins a conversation with a stranger by its settings.
+            Intent::Set(_) if !self.id.is_group() && self.log.is_empty() => {
+                return Reply::Rejected(Rejection::NotMember);
+            }
+            Intent::Set(settings) if !self.id.is_group() => EventKind::SettingsChanged(settings.clone()),
             change => match self.allowed(self.time(now), c.actor, change) {
                 Ok(kind) => kind,
                 Err(why) => return Reply::Rejected(why),
             },
         };
-        if let ConversationId::Direct { low, high } = self.id {
+        if let (ConversationId::Direct { low, high }, EventKind::Message(_)) = (self.id, &kind) {
             let seq = Seq(self.log.len() as u64 + 1);
             if self.log.is_empty() {
                 self.owed.extend([(seq, low, true), (seq, high, true)]);
@@ -389,7 +374,7 @@ impl Reference {
 }
 
 /// The id of the removal that stands before a ban.
-fn beside(request: ClientMessageId) -> ClientMessageId {
+pub fn beside(request: ClientMessageId) -> ClientMessageId {
     let mut flipped = request.0;
     flipped[15] ^= 1;
     ClientMessageId(xxhash_rust::xxh3::xxh3_128(&flipped).to_be_bytes())
