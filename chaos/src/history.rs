@@ -3,6 +3,7 @@
 //! Times are microseconds on one monotonic clock of the harness, so that "before" is well defined.
 
 mod finals;
+mod pages;
 mod polls;
 mod steps;
 
@@ -347,6 +348,10 @@ pub struct History {
     pub contacts: BTreeMap<u64, Vec<FinalContact>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gates: BTreeMap<u64, Vec<FinalGate>>,
+    /// When the replicas were read, in milliseconds since 1970. Absent: after everything that was
+    /// due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_ms: Option<u64>,
 }
 
 impl History {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use troupe_runtime::Rng;
+use troupe_runtime::{Platform, Rng};
 
 use crate::checkers::{self, Violation};
 use crate::history::History;
@@ -181,7 +181,10 @@ async fn play(
     // An earlier version may lack an edge, and tells checkers nothing of reactions.
     let all_edges = options.scenario.uses_all_edges() && options.other.is_none();
     let nodes = cluster.client_addresses();
-    let workload = Workload::set_up(&nodes, recorder.clone(), rng, all_edges).await.context("set up")?;
+    let mut workload = Workload::set_up(&nodes, recorder.clone(), rng, all_edges).await.context("set up")?;
+    if options.scenario == Scenario::Mixed && all_edges {
+        workload.add_people(&nodes).await.context("add people")?;
+    }
 
     recorder.start_gaps();
     let begin = recorder.now();
@@ -206,6 +209,7 @@ async fn play(
     if pending > 0 {
         reasons.push(format!("{pending} sends have no outcome {:?} after healing", options.drain));
     }
+    let read_ms = Some(Platform::production().clock.now().0);
     let replicas::Collected { finals, mut missing } = replicas::collect(cluster, options.drain).await?;
     let heads: BTreeMap<String, u64> =
         finals.values().flatten().fold(BTreeMap::new(), |mut heads, (conversation, log)| {
@@ -220,7 +224,7 @@ async fn play(
     let edges = workload.edges().clone();
     missing.extend(workload.wrong());
     workload.stop().await;
-    let history = History { records: recorder.take(), finals, cursors, ..History::default() };
+    let history = History { records: recorder.take(), finals, cursors, read_ms, ..History::default() };
     let edges = edges::done(&history, &edges);
     if all_edges {
         reasons.extend(edges::idle(&edges));

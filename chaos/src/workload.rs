@@ -3,7 +3,8 @@
 //! Six users send to `everyone`, to two groups and in pairs, from SDK clients spread over the
 //! nodes. One user has two devices. Three more devices are *observers* without the SDK, which take
 //! the server's pushes literally, so that a push across a gap is detected. Where all [`edges`] are
-//! wanted, four users come in by WebSocket and HTTP, and two devices react to messages.
+//! wanted, four users come in by WebSocket and HTTP, and two devices react to messages. In the
+//! scenario `mixed`, [`people`] use what else a conversation holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use troupe_client::{Client, State};
 use troupe_core::command::Intent;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
-use troupe_runtime::Rng;
+use troupe_runtime::{Platform, Rng};
 
 use self::edges::Edge;
+use self::people::Person;
 use self::reactors::{Reactor, Wrong};
 use crate::checkers::Violation;
 use crate::history::{Conversation, DeviceNumber, Record};
@@ -31,6 +33,7 @@ mod by_http;
 mod by_json;
 pub mod edges;
 mod participants;
+mod people;
 mod reactors;
 mod set_up;
 
@@ -43,6 +46,8 @@ const BURST: u64 = 4;
 /// One send in this many reuses the id of another user's message in the same conversation, because
 /// ids belong to their sender.
 const COLLIDE: u64 = 10;
+/// A leader does what is due by then.
+const LATE_MS: u64 = 3_000;
 
 /// The highest seq delivered to each device, per conversation.
 pub type Positions = Arc<Mutex<BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>>>;
@@ -68,6 +73,11 @@ pub struct Workload {
     /// Devices without the SDK send while it is true.
     sending: watch::Sender<bool>,
     reactors: Mutex<Vec<Reactor>>,
+    people: Mutex<Vec<Person>>,
+    /// The clients of the people, which send what waits.
+    guests: Vec<Client>,
+    /// The last time at which something is due, in milliseconds since 1970.
+    due: Arc<AtomicU64>,
     wrong: Wrong,
 }
 
@@ -104,7 +114,9 @@ impl Workload {
         self.sending.send_replace(true);
         let reactors = std::mem::take(&mut *self.reactors.lock());
         let reactors = futures::future::join_all(reactors.into_iter().map(|reactor| reactor.run(end.clone())));
-        tokio::join!(futures::future::join_all(senders), reactors);
+        let people = std::mem::take(&mut *self.people.lock());
+        let people = futures::future::join_all(people.into_iter().map(|person| person.run(end.clone())));
+        tokio::join!(futures::future::join_all(senders), reactors, people);
         self.sending.send_replace(false);
     }
 
@@ -172,12 +184,16 @@ impl Workload {
         });
     }
 
-    /// Waits until every send has an outcome. Returns the number of sends without one.
+    /// Waits until every send has an outcome, and everything is over that was due at a time.
+    /// Returns the number of sends without an outcome.
     pub async fn settle(&self, within: Duration) -> u64 {
         let deadline = Instant::now() + within;
+        let clock = Platform::production().clock;
         loop {
             let pending = *self.pending.lock();
-            if pending == 0 || Instant::now() >= deadline {
+            let due = self.due.load(Ordering::Relaxed);
+            let is_over = due == 0 || clock.now().0 > due + LATE_MS;
+            if (pending == 0 && is_over) || Instant::now() >= deadline {
                 return pending;
             }
             sleep(Duration::from_millis(50)).await;
@@ -273,8 +289,8 @@ impl Workload {
 
     pub async fn stop(self) {
         self.stop_all.cancel();
-        for device in self.devices {
-            device.client.close().await;
+        for client in self.devices.into_iter().map(|device| device.client).chain(self.guests) {
+            client.close().await;
         }
         for task in self.tasks {
             task.abort();

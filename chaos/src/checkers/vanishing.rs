@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::{Kind, Promise, Violation};
 use crate::history::{Change, FinalLog, History, Record};
 
+/// A leader erases what is over by then.
+const LATE_MS: u64 = 3_000;
+
 /// By conversation and message id: milliseconds after which it vanishes.
 type Times<'a> = BTreeMap<(&'a str, &'a str), u64>;
 
@@ -17,10 +20,12 @@ pub fn check(history: &History) -> Vec<Violation> {
             times.insert((conversation, id), *after_ms);
         }
     }
-    let is_over = history.finals.values().flat_map(BTreeMap::values).any(|log| log.contents.is_some());
+    // Replicas show contents: those whose time is over must be gone.
+    let is_shown = history.finals.values().flat_map(BTreeMap::values).any(|log| log.contents.is_some());
+    let over = is_shown.then(|| history.read_ms.map_or(u64::MAX, |read| read.saturating_sub(LATE_MS)));
     let mut violations = Vec::new();
     for (conversation, log) in &reference {
-        let found = events(conversation, log, &times, is_over).into_iter();
+        let found = events(conversation, log, &times, over).into_iter();
         violations.extend(found.map(|(kind, text)| wrong(kind, format!("{conversation}: {text}"))));
     }
     for (node, logs) in &history.finals {
@@ -86,7 +91,7 @@ fn over(conversation: &str, log: &FinalLog, times: &Times<'_>, head: u64) -> Vec
 }
 
 /// Ends of no message before them, second ones, those by other users, early and missing ones.
-fn events(conversation: &str, log: &FinalLog, times: &Times<'_>, is_over: bool) -> Vec<(Kind, String)> {
+fn events(conversation: &str, log: &FinalLog, times: &Times<'_>, over: Option<u64>) -> Vec<(Kind, String)> {
     let mut found = Vec::new();
     let mut waiting: BTreeMap<u64, (u64, Option<u64>)> = BTreeMap::new();
     for entry in &log.entries {
@@ -116,8 +121,8 @@ fn events(conversation: &str, log: &FinalLog, times: &Times<'_>, is_over: bool) 
             Some(Change::Edited { .. } | Change::Pinned { .. }) | None => {}
         }
     }
-    if is_over {
-        let late = waiting.into_iter().filter(|(_, (_, until))| until.is_some());
+    if let Some(over) = over {
+        let late = waiting.into_iter().filter(|(_, (_, until))| until.is_some_and(|until| until <= over));
         found.extend(late.map(|(seq, _)| (Kind::Phantom, format!("seq {seq} has not vanished"))));
     }
     found

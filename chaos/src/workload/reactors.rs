@@ -142,13 +142,7 @@ impl Reactor {
         let fetch = wire::Fetch { conversation: place.clone(), seq: 0, backward: true, limit: PAGE };
         let Message::Page(page) = connection.request(Request::Fetch(fetch)).await? else { anyhow::bail!("not a page") };
         let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return Ok(0) };
-        let of_message = |of: &wire::Reactions| {
-            let seq = of.seq;
-            let count =
-                move |of: &wire::Reaction| Count { seq, emoji: of.emoji.clone(), users: of.users, mine: of.mine };
-            of.counts.iter().map(count).collect::<Vec<_>>()
-        };
-        let counts = page.reactions.iter().flat_map(of_message).collect();
+        let counts = page.reactions.iter().flat_map(Count::of).collect();
         let (first, last, head) = (first.seq, last.seq, page.head);
         let (device, user) = (self.log.device, self.user.0);
         self.log.recorder.record(|at| Record::Counted {

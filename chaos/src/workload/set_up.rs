@@ -160,6 +160,9 @@ impl Workload {
             edges,
             sending,
             reactors: Mutex::default(),
+            people: Mutex::default(),
+            guests: Vec::new(),
+            due: Arc::default(),
             wrong,
         })
     }

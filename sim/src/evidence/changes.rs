@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use troupe_chaos::history::{Change, DeviceNumber, MessageId, PollStep, PollVotes, Record, State, content, digest};
+use troupe_chaos::history::{Change, DeviceNumber, MessageId, PollStep, PollVotes, Record, State, content};
 use troupe_core::{ConversationId, Event, UserId};
 use troupe_proto::wire::client as wire;
 
@@ -34,13 +34,7 @@ impl Evidence {
         let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return };
         let events = page.events.iter().filter_map(|event| Event::try_from(event.clone()).ok());
         let contents = events.filter_map(|event| content(&event)).collect();
-        let state = |state: &wire::MessageState| State {
-            seq: state.seq,
-            erased: state.erased,
-            edits: state.edits.clone(),
-            digest: state.body.clone().map(|body| digest(&body.into())),
-        };
-        let states = page.states.iter().map(state).collect();
+        let states = page.states.iter().map(State::from).collect();
         let (first, last, head, conversation) = (first.seq, last.seq, page.head, page.conversation.clone());
         let asked = asked.as_micros() as u64;
         self.record(|at| Record::Shown { at, asked, device, conversation, head, first, last, contents, states });
@@ -55,14 +49,7 @@ impl Evidence {
     /// The polls of a page of history.
     pub fn polled(&self, device: DeviceNumber, user: UserId, page: &wire::Page) {
         let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return };
-        let of = |of: &wire::PollState| PollVotes {
-            seq: of.seq,
-            counts: of.counts.clone(),
-            voters: of.voters,
-            mine: of.mine.clone(),
-            closed: of.closed,
-        };
-        let polls = page.polls.iter().map(of).collect();
+        let polls = page.polls.iter().map(PollVotes::from).collect();
         let (first, last, head, conversation) = (first.seq, last.seq, page.head, page.conversation.clone());
         self.record(|at| Record::Polled { at, device, conversation, user: user.0, head, first, last, polls });
     }
