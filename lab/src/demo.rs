@@ -43,7 +43,8 @@ pub struct Demo {
     /// the network between them
     #[arg(long)]
     pub chaos: bool,
-    /// Play a conversation by itself, kill a node in the middle, check everything, and end
+    /// Play conversations and walk the features by itself, kill a node in the middle, check
+    /// everything, and end
     #[arg(long)]
     pub check: bool,
 }

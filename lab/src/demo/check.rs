@@ -3,7 +3,9 @@
 //!
 //! The cluster refuses second logins, as CIM does, so that this can be shown too.
 
+mod api;
 mod by_http;
+mod features;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,6 +71,7 @@ async fn story(cluster: &mut LocalCluster) -> Result<()> {
     offline(cluster, &accounts[2], &mut alice, &mut bob, group).await?;
     second_login(cluster, &accounts[0]).await?;
     by_http::walk(cluster, &mut alice).await?;
+    features::walk(cluster).await?;
     kill(cluster, &mut alice, &mut bob).await?;
     alice.client.close().await;
     bob.client.close().await;

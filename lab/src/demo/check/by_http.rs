@@ -1,20 +1,13 @@
 //! The part of the story that a script plays: an account, a message and its history, at
 //! `nodes[].http`.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
-use troupe_chaos::http::Http;
+use serde_json::json;
 use troupe_chaos::local::LocalCluster;
 use troupe_core::{ConversationId, UserId};
-use troupe_runtime::Platform;
 
-use super::{PATIENCE, Person, pass};
-
-const PASSWORD: &str = "a script's password";
-const AGAIN: Duration = Duration::from_millis(100);
+use super::api::{PASSWORD, ask};
+use super::{Person, pass};
 
 /// dave registers and logs in at one node, alice writes to him by the SDK, he answers by another
 /// node, and reads both by the third.
@@ -43,30 +36,4 @@ pub async fn walk(cluster: &LocalCluster, alice: &mut Person) -> Result<()> {
     println!("  dave  → {direct} #{}  hello alice, by curl (POST {path})", first["seq"]);
     pass("an account, a message once per key, and its history by HTTP");
     Ok(())
-}
-
-/// The JSON of a success. A node that refuses for now is asked again.
-async fn ask(
-    node: &str,
-    token: Option<&str>,
-    key: Option<&str>,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Value> {
-    let bearer = token.map(|token| format!("Bearer {token}"));
-    let mut headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
-    headers.extend(key.map(|key| ("idempotency-key", key)));
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let asking = async {
-            let mut http = Http::connect(&*Platform::production().net, node).await?;
-            http.ask(method, path, &headers, body).await
-        };
-        let said = timeout(PATIENCE, asking).await.with_context(|| format!("{method} {path}: no answer"))??;
-        if said.status < 500 || Instant::now() > until {
-            return said.good().with_context(|| format!("{method} {path} at {node}"));
-        }
-        sleep(said.retry_after.unwrap_or(AGAIN).min(Duration::from_secs(1))).await;
-    }
 }
