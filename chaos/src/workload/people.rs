@@ -45,7 +45,7 @@ const ATTEMPTS: u64 = 3;
 /// Events of a page.
 const RECENT: u32 = 40;
 
-/// What the workload shares with its people.
+/// The parts of a workload that its people share.
 #[derive(Clone)]
 struct Common {
     recorder: Arc<Recorder>,

@@ -1,4 +1,4 @@
-//! What happens in the stories.
+//! The stories reach every answer, event and effect.
 
 use std::collections::BTreeSet;
 

@@ -40,7 +40,7 @@ fn rows<T: Table, K: PartialEq + std::fmt::Debug>(
     of.page::<T>(&conversation, None, usize::MAX).into_iter().map(|(at, row)| (key(at), row.to_value())).collect()
 }
 
-/// What the log says about a conversation. The run of vanished messages is a hint: it joins what is
+/// The part of a row that follows from the log. The run of vanished messages is a hint: it joins what is
 /// erased at the time of the import. In a disbanded group a message vanishes without an event, so
 /// its pin and its votes stay in another cluster.
 fn in_log(row: Conversation) -> Conversation {

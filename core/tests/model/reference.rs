@@ -247,7 +247,7 @@ impl Reference {
                     Err(code) => Reply::Rejected(refused(code)),
                 };
             }
-            // Nobody begins a conversation with a stranger by its settings.
+            // No one begins a conversation with a stranger by its settings.
             Intent::Set(_) if !self.id.is_group() && self.log.is_empty() => {
                 return Reply::Rejected(Rejection::NotMember);
             }

@@ -32,7 +32,7 @@ impl Reference {
         }
     }
 
-    /// What is due by then. The log of a group that has ended takes no event: the content goes
+    /// Does what is due by then. The log of a group that has ended takes no event: the content goes
     /// without one.
     pub fn run_due(&mut self, now: u64, until: u64) -> u32 {
         let due = |event: &Event| over(event).filter(|at| *at <= until.min(now)).map(|at| (at, event.seq));

@@ -15,7 +15,7 @@ const AGAIN: std::time::Duration = std::time::Duration::from_millis(120);
 /// A connection that has just begun answers this, whatever is asked.
 const NOT_LOGGED_IN: &str = "not_logged_in";
 
-/// What the event of a step says.
+/// The content of the event of a step.
 #[derive(Clone)]
 pub(super) enum Said {
     Change(Change),

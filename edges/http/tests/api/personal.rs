@@ -26,7 +26,7 @@ async fn a_conversations_state_is_kept_for_all_devices_and_no_stale_device_undoe
     let change = async |body| ann.with_key(Method::PATCH, &me, KEY, Some(body)).await;
     let pinned = change(json!({ "pin": 2, "muted_until_ms": 9_000, "draft": "I am" })).await.good();
     assert_eq!((&pinned["version"], &pinned["pin"], &pinned["draft"]), (&json!(1), &json!(2), &json!("I am")));
-    // A repeat changes nothing, and is told alike.
+    // A repeat changes nothing, and is pushed alike.
     let same = json!({ "pin": 2, "muted_until_ms": 9_000, "draft": "I am" });
     let told = stream.again("state", async || assert_eq!(change(same.clone()).await.status, 200)).await;
     assert_eq!((&told.data["conversation"], &told.data["pin"]), (&json!(group), &json!(2)));

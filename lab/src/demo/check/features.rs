@@ -1,5 +1,4 @@
-//! What a conversation holds beside plain messages, feature by feature by the HTTP API: a PASS line
-//! for each.
+//! A walk through the features by the HTTP API: a PASS line for each.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
