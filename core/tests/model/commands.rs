@@ -77,9 +77,9 @@ fn change() -> impl Strategy<Value = Intent> {
         3 => (user(), until()).prop_map(|(user, until)| Intent::Mute { user, until: Timestamp(until) }),
         3 => (user(), prop::bool::weighted(0.4)).prop_map(|(user, lift)| Intent::Ban { user, lift }),
         1 => user().prop_map(|to| Intent::Transfer { to }),
-        3 => Just(Intent::AskToJoin { text: "x".to_owned() }),
+        6 => Just(Intent::AskToJoin { text: "x".to_owned() }),
         2 => (user(), any::<bool>()).prop_map(|(user, accept)| Intent::AnswerRequest { user, accept }),
-        1 => Just(Intent::Withdraw),
+        4 => Just(Intent::Withdraw),
         2 => settings().prop_map(|settings| Intent::Set(Box::new(settings))),
     ]
 }
@@ -94,7 +94,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         prop_oneof![Just(0), Just(1)].prop_map(|slow| Settings { slow_seconds: Some(slow), ..Settings::default() });
     let muted = until().prop_map(|until| Settings { muted_until: Some(until), ..Settings::default() });
     let join = (1..=3u32).prop_map(|join| Settings { join, ..Settings::default() });
-    prop_oneof![slow, muted, join, retention()]
+    prop_oneof![1 => slow, 1 => muted, 3 => join, 1 => retention()]
 }
 
 /// The shortest, or none.
@@ -136,7 +136,7 @@ fn message_change() -> impl Strategy<Value = Command> {
     let intent = prop_oneof![
         3 => (to(), body).prop_map(|(to, body)| Intent::Edit { to, body }),
         1 => (to(), 0..20u64).prop_map(|(to, within_ms)| Intent::Recall { to, within_ms }),
-        2 => (to(), prop::bool::weighted(0.4)).prop_map(|(to, remove)| Intent::Pin { to, remove }),
+        4 => (to(), prop::bool::weighted(0.4)).prop_map(|(to, remove)| Intent::Pin { to, remove }),
     ];
     append(conversation(), 8, intent)
 }

@@ -14,7 +14,7 @@ use troupe_core::{
 use crate::commands::{conversations, long_stories};
 use crate::{meta, run};
 
-const LATER: u64 = 2_000;
+const LATER: u64 = 4_000;
 
 fn import(of: &MemoryState, conversation: ConversationId, events: &[Event], cursors: Vec<CursorMove>) -> Command {
     let open = of.get::<Conversation>(&conversation).is_some_and(|row| row.open);

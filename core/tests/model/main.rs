@@ -291,7 +291,7 @@ fn planted_bugs_are_noticed() {
         .chain(of_time)
     {
         let machine = Machine { planted: bug.into() };
-        let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+        let config = Config { cases: 60_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let caught = TestRunner::new_with_rng(config, rng).run(&long_stories(), |story| {
             let mut models: Vec<Reference> = conversations().into_iter().map(Reference::new).collect();

@@ -1,9 +1,10 @@
 //! Search over HTTP: the words of a user's messages as they are now, and nothing else.
 
 use serde_json::{Value, json};
+use tokio::time::{Duration, interval};
 use troupe_raft::api::LoginPolicy;
 
-use crate::harness::one_node;
+use crate::harness::{one_node, within};
 use crate::http::Http;
 
 /// The seqs that a search finds in one group, newest first.
@@ -11,6 +12,23 @@ async fn found(http: &Http, query: &str) -> Vec<u64> {
     let answer = http.get(&format!("/v1/search?{query}")).await.good();
     let messages = answer["messages"].as_array().cloned().unwrap_or_default();
     messages.iter().filter_map(|message| message["seq"].as_u64()).collect()
+}
+
+/// Waits until the conversation is on the user's list: the search goes through it, and a leader
+/// fills it after the event that begins it.
+async fn listed(http: &Http, conversation: &str) {
+    within(async {
+        let mut again = interval(Duration::from_millis(20));
+        loop {
+            let list = http.get("/v1/conversations").await.good();
+            let all = list["conversations"].as_array().cloned().unwrap_or_default();
+            if all.iter().any(|listed| listed["conversation"] == json!(conversation)) {
+                return;
+            }
+            again.tick().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -21,6 +39,8 @@ async fn words_are_found_where_the_user_may_see_them() {
     let (cafe, late) = (ann.send(&group, "Zum Café?").await, bob.send(&group, "我爱北京天安门").await);
     let direct = ann.direct(&bob);
     let there = ann.send(&direct, "CAFE at nine").await;
+    listed(&ann, &direct).await;
+    listed(&ann, &group).await;
 
     let answer = ann.get("/v1/search?q=cafe").await.good();
     let messages = answer["messages"].as_array().cloned().unwrap_or_default();
@@ -43,6 +63,7 @@ async fn words_are_found_where_the_user_may_see_them() {
     let carl = Http::user(&node, "carl").await;
     assert_eq!(carl.get(&format!("/v1/search?{}", here("q=caf"))).await.code(404), "not_member");
     ann.post(&format!("/v1/conversations/{group}/members/{}", carl.user), json!({})).await.good();
+    listed(&carl, &group).await;
     assert_eq!(found(&carl, "q=caf").await, [] as [u64; 0]);
     let again = ann.send(&group, "another café").await;
     assert_eq!(found(&carl, "q=caf").await, [again]);

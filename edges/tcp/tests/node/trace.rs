@@ -1,16 +1,18 @@
 //! Where a message was on its way from one node's client to another's, as the nodes remember it.
 
 use troupe_core::{ConversationId, NodeId, Seq};
+use troupe_raft::Routing;
 use troupe_runtime::trace::{Hop, Stage, Subject};
 
 use crate::harness::{Node, three_nodes, within};
 
 const EVERYONE: ConversationId = ConversationId::Everyone;
 
-fn leader(node: &Node) -> NodeId {
-    let routing = node.cluster.routing().borrow().clone();
-    let shard = routing.shard(EVERYONE.slot()).expect("a shard");
-    routing.leader(shard).expect("a leader").0
+async fn leader(node: &Node) -> NodeId {
+    let mut routing = node.cluster.routing();
+    let led = |table: &Routing| Some(table.leader(table.shard(EVERYONE.slot())?)?.0);
+    let table = within(routing.wait_for(|table| led(table).is_some())).await.expect("it lives");
+    led(&table).expect("a leader")
 }
 
 /// All hops of the first event, with the node of each.
@@ -31,7 +33,7 @@ fn gathered(nodes: &[Node]) -> Vec<(NodeId, Hop)> {
 #[tokio::test]
 async fn every_hop_of_a_message_is_there_and_in_order() {
     let nodes = three_nodes().await;
-    let leader = leader(&nodes[0]);
+    let leader = leader(&nodes[0]).await;
     let others: Vec<&Node> = nodes.iter().filter(|node| node.cluster.me() != leader).collect();
     let (mut ann, mut bob) = (others[0].user("ann").await, others[1].user("bob").await);
     ann.follows("everyone").await;
