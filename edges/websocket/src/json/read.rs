@@ -13,6 +13,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 /// Names above this distance are no misspelling.
 const NEAR: usize = 3;
+/// A refusal lists no more fields than this: a frame has more than a hundred.
+const LISTED: usize = 24;
 
 /// `at` is the place of the message, empty for the whole.
 pub fn message(descriptor: &MessageDescriptor, json: &Json, at: &str) -> Result<DynamicMessage, String> {
@@ -98,6 +100,7 @@ fn unknown(descriptor: &MessageDescriptor, name: &str, at: &str) -> String {
         Some((distance, field)) if distance <= NEAR => {
             format!("{at}: there is no such field; did you mean \"{field}\"?")
         }
+        _ if fields.len() > LISTED => format!("{at}: there is no such field; docs/protocol.md lists them"),
         _ => format!("{at}: there is no such field; there are {}", fields.join(", ")),
     }
 }
