@@ -93,6 +93,26 @@ fn answers() {
 }
 
 #[test]
+fn links() {
+    harmless(Attack::Links);
+}
+
+#[test]
+fn contacts() {
+    harmless(Attack::Contacts);
+}
+
+#[test]
+fn votes() {
+    harmless(Attack::Votes);
+}
+
+#[test]
+fn joins() {
+    harmless(Attack::Joins);
+}
+
+#[test]
 fn http_connections() {
     harmless(Attack::HttpConnections);
 }

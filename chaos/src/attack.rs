@@ -15,6 +15,7 @@ mod heads;
 mod honest;
 mod http2;
 mod invitations;
+mod joins;
 mod kinds;
 mod listing;
 mod names;
@@ -25,6 +26,7 @@ mod pretender;
 mod reading;
 mod site;
 mod streams;
+mod votes;
 mod waking;
 mod web;
 

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::site::{Setup, Site};
 use super::{
-    accounts, asking, contacts, descriptors, entry, frames, heads, invitations, listing, names, outsider, page, places,
-    pretender, reading, streams, waking,
+    accounts, asking, contacts, descriptors, entry, frames, heads, invitations, joins, listing, names, outsider, page,
+    places, pretender, reading, streams, votes, waking,
 };
 
 /// One attack by a single account or address.
@@ -28,6 +28,8 @@ pub enum Attack {
     Answers,
     Links,
     Contacts,
+    Votes,
+    Joins,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -38,7 +40,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 22] = [
+    pub const ALL: [Attack; 24] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -54,6 +56,8 @@ impl Attack {
         Attack::Answers,
         Attack::Links,
         Attack::Contacts,
+        Attack::Votes,
+        Attack::Joins,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -80,6 +84,8 @@ impl Attack {
             Attack::Answers => "answers",
             Attack::Links => "links",
             Attack::Contacts => "contacts",
+            Attack::Votes => "votes",
+            Attack::Joins => "joins",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -107,6 +113,8 @@ impl Attack {
             Attack::Answers => "accepts and declines invitations that it does not have, without pause",
             Attack::Links => "guesses the codes of invite links, without pause",
             Attack::Contacts => "asks 200 users for contacts and withdraws, without pause",
+            Attack::Votes => "changes its vote in a poll without pause",
+            Attack::Joins => "comes into groups and leaves them without pause, openly and by a link",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -146,6 +154,8 @@ impl Attack {
             Attack::Answers => pretender::answer(site, time).await,
             Attack::Links => pretender::guess(site, time).await,
             Attack::Contacts => contacts::run(site, time).await,
+            Attack::Votes => votes::run(site, time).await,
+            Attack::Joins => joins::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

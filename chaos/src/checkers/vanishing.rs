@@ -22,10 +22,10 @@ pub fn check(history: &History) -> Vec<Violation> {
     }
     // Replicas show contents: those whose time is over must be gone.
     let is_shown = history.finals.values().flat_map(BTreeMap::values).any(|log| log.contents.is_some());
-    let until = is_shown.then(|| history.read_ms.map_or(u64::MAX, |read| read.saturating_sub(LATE_MS)));
+    let read_until = is_shown.then(|| history.read_ms.map_or(u64::MAX, |read| read.saturating_sub(LATE_MS)));
     let mut violations = Vec::new();
     for (conversation, log) in &reference {
-        let found = events(conversation, log, &times, until).into_iter();
+        let found = events(conversation, log, &times, read_until).into_iter();
         violations.extend(found.map(|(kind, text)| wrong(kind, format!("{conversation}: {text}"))));
     }
     for (node, logs) in &history.finals {
