@@ -2,8 +2,9 @@
 //! clients.
 //!
 //! `/livez` says the process works and must not be used for routing; `/startupz` is 503 until the
-//! node has begun to serve, `/readyz` with reasons while it cannot serve. All answer from the first moment of the process, long before its
-//! cluster has formed. All other paths are those of [`troupe_edge_http`].
+//! node has begun to serve, `/readyz` with reasons while it cannot serve. All answer from the first
+//! moment of the process, long before its cluster has formed. All other paths are those of
+//! [`troupe_edge_http`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

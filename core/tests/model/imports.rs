@@ -40,9 +40,9 @@ fn rows<T: Table, K: PartialEq + std::fmt::Debug>(
     of.page::<T>(&conversation, None, usize::MAX).into_iter().map(|(at, row)| (key(at), row.to_value())).collect()
 }
 
-/// The part of a row that follows from the log. The run of vanished messages is a hint: it joins what is
-/// erased at the time of the import. In a disbanded group a message vanishes without an event, so
-/// its pin and its votes stay in another cluster.
+/// The part of a row that follows from the log. The run of vanished messages is a hint: it joins
+/// what is erased at the time of the import. In a disbanded group a message vanishes without an
+/// event, so its pin and its votes stay in another cluster.
 fn in_log(row: Conversation) -> Conversation {
     let pins = if row.disbanded { 0 } else { row.pins };
     Conversation { vanished_from: Seq::ZERO, vanished_to: Seq::ZERO, pins, ..row }
