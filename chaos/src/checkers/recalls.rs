@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::vanishing::vanished;
+use super::vanishing::{timed, vanished};
 use super::{Kind, Promise, Violation};
 use crate::history::{Change, Contents, FinalLog, History, Record};
 
@@ -17,11 +17,12 @@ pub fn check(history: &History) -> Vec<Violation> {
     for (node, logs) in &history.finals {
         for (conversation, log) in logs {
             let (Some(contents), Some(reference)) = (&log.contents, reference.get(conversation)) else { continue };
-            for (kind, text) in compare(reference, log.head, (1, log.head), contents) {
+            for (kind, text) in compare(reference, log.head, (1, log.head), contents, &BTreeSet::new()) {
                 violations.push(wrong(kind, format!("{conversation}: on node {node} {text}")));
             }
         }
     }
+    let timed = timed(history, &reference);
     // When each recall was acknowledged first.
     let mut acknowledged: BTreeMap<(&str, u64), u64> = BTreeMap::new();
     for record in &history.records {
@@ -40,12 +41,14 @@ pub fn check(history: &History) -> Vec<Violation> {
             Record::Shown { asked, device, conversation, head, first, last, contents, states, .. } => {
                 let Some(log) = reference.get(conversation) else { continue };
                 let page = format!("{conversation}: in a page of device {device} at head {head}");
-                for (kind, text) in compare(log, *head, (*first, *last), contents) {
+                let timed = timed.get(conversation).cloned().unwrap_or_default();
+                for (kind, text) in compare(log, *head, (*first, *last), contents, &timed) {
                     violations.push(wrong(kind, format!("{page} {text}")));
                 }
                 for (message, recall) in recalls(log) {
                     let is_marked = states.iter().any(|state| state.seq == message && state.erased);
-                    if (*first..=*last).contains(&message) && is_marked != (recall <= *head) {
+                    let is_seen = (*first..=*last).contains(&message) && !timed.contains(&message);
+                    if is_seen && is_marked != (recall <= *head) {
                         let text =
                             format!("{page} seq {message} is shown as erased: {is_marked}; its recall is {recall}");
                         violations.push(wrong(Kind::Diverged, text));
@@ -97,8 +100,15 @@ fn recalls(log: &FinalLog) -> BTreeMap<u64, u64> {
     log.entries.iter().filter_map(recall).collect()
 }
 
-/// The bodies that are there despite a recall up to `head`, or missing without one.
-fn compare(log: &FinalLog, head: u64, (first, last): (u64, u64), contents: &Contents) -> Vec<(Kind, String)> {
+/// The bodies that are there despite a recall up to `head`, or missing without one and without a
+/// time.
+fn compare(
+    log: &FinalLog,
+    head: u64,
+    (first, last): (u64, u64),
+    contents: &Contents,
+    timed: &BTreeSet<u64>,
+) -> Vec<(Kind, String)> {
     let recalls = recalls(log);
     let recalled = |message: &u64| recalls.get(message).is_some_and(|recall| *recall <= head);
     let vanished = vanished(log);
@@ -116,8 +126,10 @@ fn compare(log: &FinalLog, head: u64, (first, last): (u64, u64), contents: &Cont
                 let text = format!("seq {} has its content, but {message} was recalled", entry.seq);
                 found.push((Kind::Phantom, text));
             }
-            (false, false) => found.push((Kind::Lost, format!("seq {} has no content, without a recall", entry.seq))),
-            (true, false) | (false, true) => {}
+            (false, false) if !timed.contains(&message) => {
+                found.push((Kind::Lost, format!("seq {} has no content, without a recall", entry.seq)))
+            }
+            _ => {}
         }
     }
     found

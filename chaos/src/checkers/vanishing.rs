@@ -1,25 +1,21 @@
 //! Vanishing messages: the content of one, and those of its edits, are gone from every replica and
 //! from every page once its time is over by the log. None is gone before its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Promise, Violation};
-use crate::history::{Change, FinalLog, History, Record};
+use crate::history::{Change, Conversation, Entry, FinalLog, History, Record};
 
 /// A leader erases what is over by then.
 const LATE_MS: u64 = 3_000;
 
 /// By conversation and message id: milliseconds after which it vanishes.
 type Times<'a> = BTreeMap<(&'a str, &'a str), u64>;
+type Timed<'a> = BTreeMap<&'a Conversation, BTreeSet<u64>>;
 
 pub fn check(history: &History) -> Vec<Violation> {
     let reference = history.reference();
-    let mut times = Times::new();
-    for record in &history.records {
-        if let Record::Expires { conversation, id, after_ms, .. } = record {
-            times.insert((conversation, id), *after_ms);
-        }
-    }
+    let times = times(history);
     // Replicas show contents: those whose time is over must be gone.
     let is_shown = history.finals.values().flat_map(BTreeMap::values).any(|log| log.contents.is_some());
     let read_until = is_shown.then(|| history.read_ms.map_or(u64::MAX, |read| read.saturating_sub(LATE_MS)));
@@ -62,9 +58,30 @@ pub fn check(history: &History) -> Vec<Violation> {
     violations
 }
 
+fn times(history: &History) -> Times<'_> {
+    let mut times = Times::new();
+    for record in &history.records {
+        if let Record::Expires { conversation, id, after_ms, .. } = record {
+            times.insert((conversation, id), *after_ms);
+        }
+    }
+    times
+}
+
+/// The messages of each conversation that have a time. A page lacks their contents from then on,
+/// before the log says so.
+pub fn timed<'a>(history: &'a History, logs: &BTreeMap<&'a Conversation, &FinalLog>) -> Timed<'a> {
+    let times = times(history);
+    let of = |conversation: &'a Conversation, log: &FinalLog| -> BTreeSet<u64> {
+        let is_timed = |entry: &&Entry| entry.message && times.contains_key(&(conversation.as_str(), &entry.id));
+        log.entries.iter().filter(is_timed).map(|entry| entry.seq).collect()
+    };
+    logs.iter().map(|(conversation, log)| (*conversation, of(conversation, log))).collect()
+}
+
 /// Each vanished message with the seq of the event that says so.
 pub fn vanished(log: &FinalLog) -> BTreeMap<u64, u64> {
-    let by = |entry: &crate::history::Entry| match entry.change {
+    let by = |entry: &Entry| match entry.change {
         Some(Change::Vanished { to }) => Some((to, entry.seq)),
         _ => None,
     };
@@ -73,7 +90,7 @@ pub fn vanished(log: &FinalLog) -> BTreeMap<u64, u64> {
 
 /// Each message without a content, with the seq of the event that erased it.
 pub fn erased(log: &FinalLog) -> BTreeMap<u64, u64> {
-    let by = |entry: &crate::history::Entry| match entry.change {
+    let by = |entry: &Entry| match entry.change {
         Some(Change::Vanished { to } | Change::Recalled { to }) => Some((to, entry.seq)),
         _ => None,
     };
@@ -83,9 +100,8 @@ pub fn erased(log: &FinalLog) -> BTreeMap<u64, u64> {
 /// Messages that a page with this head may not show: the time of its head is theirs, or behind it.
 fn over(conversation: &str, log: &FinalLog, times: &Times<'_>, head: u64) -> Vec<u64> {
     let time = log.entries.iter().find(|entry| entry.seq == head).map_or(0, |entry| entry.time_ms);
-    let until = |entry: &crate::history::Entry| {
-        times.get(&(conversation, entry.id.as_str())).map(|after| entry.time_ms.saturating_add(*after))
-    };
+    let until =
+        |entry: &Entry| times.get(&(conversation, entry.id.as_str())).map(|after| entry.time_ms.saturating_add(*after));
     let messages = log.entries.iter().filter(|entry| entry.message && entry.seq <= head);
     messages.filter(|entry| until(entry).is_some_and(|until| until <= time)).map(|entry| entry.seq).collect()
 }
