@@ -231,7 +231,14 @@ impl Plan {
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
         plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
-        plan.society.vanishing = seed % VANISHING.0 == VANISHING.1;
+        // Two wrong clocks of three hold the cluster's time back, for longer than a run drains.
+        plan.society.vanishing = seed % VANISHING.0 == VANISHING.1 && plan.society.odd_clock.is_none();
+        if plan.society.vanishing {
+            plan.faults.kinds.retain(|kind| *kind != Kind::ClockJump);
+            if plan.faults.kinds.is_empty() {
+                plan.faults.kinds.push(Kind::PowerOne);
+            }
+        }
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {
