@@ -29,7 +29,8 @@ export async function registers_and_sends_in_chinese_on_a_phone({ demo, browser 
 }
 
 export async function loads_in_three_requests_within_its_budget({ demo, browser }) {
-  const visitor = await Visitor.of(browser);
+  // As a node sends them: packed.
+  const visitor = await Visitor.of(browser, {}, { isEmbedded: true });
   const page = await visitor.context.newPage();
   const requests = [];
   let bytes = 0;

@@ -254,7 +254,6 @@ export async function a_group_is_led({ demo, browser }) {
   const entry = await guest.open(demo.link("carol", 1));
   await entry.waitForSelector(".sidebar li");
   await entry.goto(link.replace(demo.url(), demo.url(1)));
-  await entry.reload();
   await entry.click('dialog button:has-text("Join")');
   await entry.waitForSelector(".composer textarea");
   // The owner mutes, bans, lifts, hands over.

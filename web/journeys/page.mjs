@@ -25,7 +25,8 @@ export class Visitor {
     this.faults = [];
   }
 
-  static async of(browser, options = {}) {
+  /** `isEmbedded`: the files of the program, also where TROUPE_WEB names others. */
+  static async of(browser, options = {}, { isEmbedded = false } = {}) {
     const visitor = new Visitor(browser);
     visitor.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-US", ...options });
     await visitor.context.addInitScript(() => {
@@ -34,13 +35,13 @@ export class Visitor {
       });
     });
     const folder = process.env.TROUPE_WEB;
-    if (folder !== undefined) await visitor.serve(folder);
+    if (folder !== undefined && !isEmbedded) await visitor.serve(folder);
     return visitor;
   }
 
   /** Development: the files of a folder instead of those in the program. */
   async serve(folder) {
-    const kinds = { "/": ["index.html", "text/html"], "/app.js": ["app.js", "text/javascript"], "/more.js": ["more.js", "text/javascript"], "/app.css": ["app.css", "text/css"], "/sw.js": ["sw.js", "text/javascript"] };
+    const kinds = { "/": ["index.html", "text/html"], "/console": ["index.html", "text/html"], "/console.js": ["console.js", "text/javascript"], "/app.js": ["app.js", "text/javascript"], "/more.js": ["more.js", "text/javascript"], "/app.css": ["app.css", "text/css"], "/sw.js": ["sw.js", "text/javascript"] };
     await this.context.route((url) => url.pathname in kinds, (route) => {
       const [name, contentType] = kinds[new URL(route.request().url()).pathname];
       return route.fulfill({ body: readFileSync(join(folder, name)), contentType });

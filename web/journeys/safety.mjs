@@ -114,6 +114,73 @@ export async function axe_finds_nothing({ demo, browser }) {
   }
 }
 
+export async function axe_finds_nothing_in_newer_parts({ demo, browser }) {
+  const [alice, bob] = [await User.login(demo, "alice"), await User.login(demo, "bob")];
+  const group = await alice.group(fresh("axe "), [bob.id]);
+  const word = fresh("findme");
+  await bob.say(group, word);
+  const poll = { type: "poll", question: "When?", options: ["today", "tomorrow"] };
+  const { seq } = await bob.ask("POST", `/v1/conversations/${group}/messages`, { body: poll }, randomBytes(16).toString("hex"));
+  await bob.ask("PUT", `/v1/conversations/${group}/messages/${seq}/vote`, { options: [0] }, randomBytes(16).toString("hex"));
+  await alice.ask("PUT", `/v1/conversations/${group}/pins/${seq}`, undefined, randomBytes(16).toString("hex"));
+  await alice.ask("PUT", `/v1/favourites/${group}/${seq}`, undefined, randomBytes(16).toString("hex"));
+  await alice.ask("PATCH", `/v1/conversations/${group}/me`, { pin: 1, muted_until_ms: Date.now() + 3_600_000 }, randomBytes(16).toString("hex"));
+  for (const options of [{ colorScheme: "dark" }, { colorScheme: "light", locale: "zh-CN", viewport: { width: 390, height: 800 } }, { forcedColors: "active" }]) {
+    const visitor = await Visitor.of(browser, { reducedMotion: "reduce", ...options });
+    const page = await visitor.open(demo.link("alice"));
+    const look = async (where) => assert.deepEqual(await findings(page), [], `${where}, ${JSON.stringify(options)}`);
+    await page.click('.sidebar [data-act="saved"]');
+    await page.waitForSelector("dialog .place");
+    await look("saved messages");
+    await page.keyboard.press("Escape");
+    await room(page, group);
+    await page.waitForSelector(".poll input");
+    await page.waitForSelector(".pins");
+    await look("a poll and a pin");
+    await page.click('[data-act="extras"]');
+    await look("extras");
+    await page.click('[data-act="poll"]');
+    await page.waitForSelector("dialog form");
+    await look("a new poll");
+    await page.keyboard.press("Escape");
+    await page.click('[data-act="votes"]');
+    await page.waitForSelector("dialog dl");
+    await look("votes");
+    await page.keyboard.press("Escape");
+    for (const [act, inside] of [["pins", ".place"], ["search", "form"], ["clear", ".danger"]]) {
+      await page.click('.chat header [data-act="room"]');
+      await page.waitForSelector('dialog [data-act="clear"]');
+      if (act === "pins") await look("options");
+      await page.click(`dialog [data-act="${act}"]`);
+      await page.waitForSelector(`dialog ${inside}`);
+      if (act === "search") {
+        await page.fill('dialog [data-act="words"]', word);
+        await page.press('dialog [data-act="words"]', "Enter");
+        await page.waitForSelector("dialog mark");
+      }
+      await look(act);
+      await page.keyboard.press("Escape");
+    }
+    await visitor.close();
+  }
+}
+
+export async function axe_finds_nothing_in_the_console({ demo, browser }) {
+  for (const options of [{ colorScheme: "light" }, { colorScheme: "dark", locale: "zh-CN", viewport: { width: 390, height: 800 } }, { forcedColors: "active" }]) {
+    const visitor = await Visitor.of(browser, { reducedMotion: "reduce", ...options });
+    const page = await visitor.open(demo.link("alice"));
+    await page.waitForSelector(".sidebar li");
+    await page.goto(`${demo.url()}/console`);
+    await page.waitForSelector(".matrix");
+    for (const tab of ["cluster", "users", "reports", "invites", "settings", "audit"]) {
+      await page.click(`#console-${tab}`);
+      await page.waitForTimeout(300);
+      assert.deepEqual(await findings(page), [], `console, ${tab}, ${JSON.stringify(options)}`);
+    }
+    await visitor.close();
+  }
+}
+
 export async function the_keyboard_alone_is_enough({ demo, browser }) {
   const visitor = await Visitor.of(browser);
   const page = await visitor.open(demo.url());

@@ -1,6 +1,7 @@
 import { type Acked, clientMessageId, Rejected, seq, type SentMessage, Unavailable } from "troupe-chat";
-import { expect, test } from "vitest";
-import { PAGE, Timeline, withReaction } from "../src/core/timeline";
+import { expect, test, vi } from "vitest";
+import { expiryOf, withReaction } from "../src/core/entry";
+import { PAGE, Timeline } from "../src/core/timeline";
 import { rowsOf } from "../src/core/rows";
 import { event, idOf, Log, ME, reacted, ROOM, text } from "./values";
 
@@ -176,12 +177,57 @@ test("edits and a recall change their message, also in a page that is read later
   const recall = event(5, { kind: "recalled", to: seq(2) });
   log.events.push(recall);
   timeline.live(recall);
-  expect([timeline.find(2)?.isRecalled, textAt(2)]).toMatchObject([true, { kind: "message", text: undefined }]);
+  expect([timeline.find(2)?.gone, textAt(2)]).toMatchObject(["recalled", { kind: "message", text: undefined }]);
   // An erased message of a page is recalled as well, and an erased edit is no line.
   for (const [at, number] of [[2, 5], [4, 12]] as const) log.events[at - 1] = event(at, { kind: "unsupported", number, content: new Uint8Array(0) });
   timeline.forget();
   await timeline.open();
-  expect(timeline.find(2)?.isRecalled).toBe(true);
+  expect(timeline.find(2)?.gone).toBeDefined();
   const kinds = rowsOf(timeline, { me: ME, unreadAfter: undefined, dayOf: () => 0 }).map(({ is }) => is);
   expect(kinds).toEqual(["start", "day", "message", "message", "message"]);
+});
+
+test("what the user deletes for itself is no line, and a cleared history is gone", async () => {
+  const log = new Log(6);
+  const { timeline } = over(log);
+  await timeline.open();
+  const keys = (): string[] => rowsOf(timeline, { me: ME, unreadAfter: undefined, dayOf: () => 0 }).flatMap((row) => (row.is === "message" ? [row.key] : []));
+  timeline.hide(0, [3]);
+  expect(keys()).toHaveLength(5);
+  timeline.hide(4, [3]);
+  expect([seqs(timeline), keys().length, timeline.atStart, timeline.atEnd]).toEqual([[5, 6], 2, true, true]);
+  timeline.hide(6, []);
+  expect([seqs(timeline), timeline.atEnd]).toEqual([[], true]);
+  timeline.live(text(7));
+  expect(seqs(timeline)).toEqual([7]);
+});
+
+test("a message vanishes at its time, before the event that says so", async () => {
+  vi.useFakeTimers({ now: 10_000 });
+  try {
+    const log = new Log(1);
+    const { timeline } = over(log);
+    await timeline.open();
+    const context = { replyTo: 0, thread: 0, mentions: [], mentionsEveryone: false, expiresInMs: 5_000 };
+    const content = { kind: "message" as const, bodyKind: 1, content: new Uint8Array(1), text: "soon gone", context };
+    timeline.live(event(2, content, undefined, 10_000));
+    expect([timeline.find(2)?.gone, expiryOf(event(2, content, undefined, 10_000))]).toEqual([undefined, 15_000]);
+    vi.advanceTimersByTime(5_000);
+    expect([timeline.find(2)?.gone, timeline.find(2)?.event.content]).toMatchObject(["vanished", { text: undefined }]);
+    timeline.live(event(3, { kind: "vanished", to: seq(2) }));
+    expect([timeline.find(1)?.gone, timeline.find(2)?.gone]).toEqual([undefined, "vanished"]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("votes of one moment are counted by one question each", async () => {
+  const log = new Log(2);
+  const { timeline } = over(log);
+  await timeline.open();
+  const asked = log.asked;
+  log.polls.set(seq(2), { seq: 2, counts: [1, 2], voters: 3, mine: [1], closed: false });
+  for (let at = 3; at <= 6; at++) timeline.live(event(at, { kind: "voted", to: seq(2), options: [1], removed: false }));
+  await vi.waitFor(() => expect(timeline.find(2)?.poll).toEqual({ counts: [1, 2], voters: 3, mine: [1], closed: false }));
+  expect(log.asked - asked).toBeLessThanOrEqual(2);
 });

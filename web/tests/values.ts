@@ -27,6 +27,7 @@ export class Log implements Source {
   readonly user = userId(ME);
   readonly events: Event[] = [];
   asked = 0;
+  readonly polls = new Map<ReturnType<typeof seq>, wire.PollState>();
   failing: Error | undefined;
   /** Places that this device holds. */
   held: number[] = [];
@@ -65,6 +66,6 @@ export class Log implements Source {
       if (sender === ME) held.mine = !content.removed;
       reactions.set(content.to, [...counts.filter((one) => one !== held), held].filter(({ users }) => users > 0));
     }
-    return { events, head: seq(this.events.length), more, reactions, states: new Map() };
+    return { events, head: seq(this.events.length), more, reactions, states: new Map(), polls: this.polls };
   }
 }

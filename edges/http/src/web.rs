@@ -38,10 +38,12 @@ macro_rules! file {
     };
 }
 
-static FILES: [File; 5] = [
+static FILES: [File; 7] = [
     file!("/", "index.html", "text/html; charset=utf-8"),
+    file!("/console", "index.html", "text/html; charset=utf-8"),
     file!("/app.js", "app.js", "text/javascript; charset=utf-8"),
     file!("/more.js", "more.js", "text/javascript; charset=utf-8"),
+    file!("/console.js", "console.js", "text/javascript; charset=utf-8"),
     file!("/app.css", "app.css", "text/css; charset=utf-8"),
     file!("/sw.js", "sw.js", "text/javascript; charset=utf-8"),
 ];
@@ -95,7 +97,7 @@ fn answer(api: &Api, at: usize, file: &'static File, asked: &HeaderMap) -> Respo
     if !encoding.is_empty() {
         put(header::CONTENT_ENCODING, encoding);
     }
-    if file.path == "/" {
+    if ["/", "/console"].contains(&file.path) {
         put(header::CONTENT_SECURITY_POLICY, &policy(&api.service.nodes(), api.control.as_deref()));
     }
     response
@@ -189,7 +191,7 @@ mod tests {
         for file in &FILES {
             assert!(file.brotli.len() < file.gzip.len() && file.gzip.len() < file.plain.len(), "{}", file.path);
         }
-        let is_first = |file: &&File| !["/more.js", "/sw.js"].contains(&file.path);
+        let is_first = |file: &&File| !["/console", "/console.js", "/more.js", "/sw.js"].contains(&file.path);
         let first: usize = FILES.iter().filter(is_first).map(|file| file.brotli.len()).sum();
         assert!(first <= 120 * 1024, "the first load has {first} bytes");
     }

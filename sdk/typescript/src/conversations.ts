@@ -44,6 +44,10 @@ export interface ConversationView {
   readonly isOpen: boolean;
   /** The latest event that this client has taken or loaded. */
   readonly last: Event | undefined;
+  /** The user's own state of the conversation, if it has set one. */
+  readonly personal: wire.Personal | undefined;
+  /** Unread messages that mention the user. */
+  readonly mentions: number;
 }
 
 /** The part of a client that the list asks. */
@@ -118,6 +122,16 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
     this.sendRead(conversation, upTo);
   }
 
+  /** The user's own state, of an answer or of a push. An older one changes nothing. */
+  changed(personal: wire.Personal): void {
+    const id = readConversation(personal.conversation);
+    const view = id === undefined ? undefined : this.views.get(id);
+    if (view === undefined || (view.personal?.version ?? 0) > personal.version) return;
+    // Without the cleared history there are fewer unread messages.
+    if (personal.cleared > (view.personal?.cleared ?? 0)) this.refresh(view.id);
+    this.put({ ...view, personal });
+  }
+
   /** Fetches the latest event of a conversation that has none yet, for a preview. */
   async loadLast(conversation: ConversationId): Promise<void> {
     const view = this.views.get(conversation);
@@ -137,6 +151,8 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
         if (item.user === this.client.user && view !== undefined) this.readUpTo(view, item.read);
         return;
       }
+      case "personalChanged":
+        return this.changed(item.personal);
       case "conversationAdded":
         return this.refresh(item.conversation);
       case "conversationRemoved":
@@ -173,13 +189,25 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
       return;
     }
     const counts = event.sender !== this.client.user && (event.flags & COUNTS_AS_UNREAD) !== 0 && event.seq > view.read;
-    this.put({ ...view, head: event.seq, timeMs: event.timeMs, last: event, unread: view.unread + Number(counts) });
+    // A hidden conversation is back with its next event.
+    const personal = view.personal?.hidden === true ? { ...view.personal, hidden: false } : view.personal;
+    const unread = view.unread + Number(counts);
+    const mentions = view.mentions + Number(counts && this.mentionsMe(event));
+    this.put({ ...view, head: event.seq, timeMs: event.timeMs, last: event, unread, mentions, personal });
   }
 
-  private readUpTo(view: ConversationView, upTo: number): void {
-    if (upTo <= view.read) return;
+  private mentionsMe({ content }: Event): boolean {
+    const context = content.kind === "message" ? content.context : undefined;
+    const { user } = this.client;
+    return context !== undefined && (context.mentionsEveryone || (user !== undefined && context.mentions.includes(user)));
+  }
+
+  private readUpTo(before: ConversationView, upTo: number): void {
+    if (upTo <= before.read) return;
     const read = seq(upTo);
-    if (upTo >= view.head) return this.put({ ...view, read, unread: 0 });
+    const personal = before.personal?.markedUnread === true ? { ...before.personal, markedUnread: false } : before.personal;
+    const view = { ...before, personal };
+    if (upTo >= view.head) return this.put({ ...view, read, unread: 0, mentions: 0 });
     // The server counts the messages behind it.
     this.put({ ...view, read });
     this.refresh(view.id);
@@ -263,14 +291,17 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
     // Read before an event that has arrived meanwhile: ask again.
     if ((held?.head ?? last?.seq ?? 0) > line.head) this.stale.add(id);
     // The line is older than this device's read position, and its count with it.
-    let { unread } = line;
+    let { unread, mentions } = line;
     if (held !== undefined && held.read > line.read) {
-      unread = held.unread;
+      [unread, mentions] = [held.unread, held.mentions];
       ((this.confirmed.get(id) ?? 0) > line.read ? this.stale : this.behind).add(id);
     }
     const { name, members, role, open } = line;
+    // A push may be newer than the line.
+    const isOlder = (held?.personal?.version ?? 0) > (line.personal?.version ?? 0);
+    const personal = isOlder ? held?.personal : line.personal;
     this.views.set(id, {
-      ...{ id, name, members, role, isOpen: open, last, unread },
+      ...{ id, name, members, role, isOpen: open, last, unread, mentions, personal },
       head: seq(Math.max(line.head, held?.head ?? 0)),
       timeMs: Math.max(line.timeMs, held?.timeMs ?? 0),
       delivered: seq(line.delivered),

@@ -18,7 +18,7 @@ export {
   Unavailable,
 } from "./errors.js";
 export { encodeBody, type NewBody, type SendOptions, type TypedBody, typedBody } from "./content.js";
-export { bodyOf, type Content, COUNTS_AS_UNREAD, type Event, isErased, type MessageContent, TEXT, textOf } from "./event.js";
+export { bodyOf, type Content, COUNTS_AS_UNREAD, type Event, isErased, type MessageContent, ofWire, TEXT, textOf } from "./event.js";
 export {
   type ClientMessageId,
   clientMessageId,

@@ -199,3 +199,22 @@ test("a preview is loaded once, and never older than what was received", async (
   await list.loadLast(EVERYONE);
   assert.equal(list.find("everyone")?.last?.seq, 6);
 });
+
+test("the user's own state follows the newest version, and the next event ends what it ends", async () => {
+  const state = (version: number, more: Partial<wire.Personal> = {}): wire.Personal => {
+    return { ...wire.Personal.decode(new Uint8Array(0)), conversation: "g7", version, ...more };
+  };
+  const server = new Server(line(GROUP, 5, 0, { personal: state(3, { pin: 2 }) }));
+  const [list, clock] = await loaded(server);
+  list.take({ type: "personalChanged", personal: state(4, { pin: 1, hidden: true, markedUnread: true }) });
+  list.changed(state(3, { pin: 9 }));
+  // A line from before the push does not bring the earlier state back.
+  list.reload();
+  await clock.sleep(100);
+  assert.deepEqual([list.find("g7")?.personal?.pin, list.find("g7")?.personal?.hidden], [1, true]);
+  const context = { ...wire.Context.decode(new Uint8Array(0)), mentions: [ME] };
+  list.take(received(GROUP, 6, BOB, { kind: "message", bodyKind: 1, content: new Uint8Array(0), text: "@me", context }));
+  assert.deepEqual([list.find("g7")?.personal?.hidden, list.find("g7")?.mentions], [false, 1]);
+  list.markRead(GROUP, 6);
+  assert.deepEqual([list.find("g7")?.personal?.markedUnread, list.find("g7")?.mentions], [false, 0]);
+});

@@ -55,6 +55,17 @@ export function agoText(tag: string, timeMs: number, nowMs: number): string {
   return relative.format(-Math.round(passed / DAY), "day");
 }
 
+const UNITS = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", 1_000]] as const;
+
+/** `2 hours`. */
+export function spanText(tag: string, ms: number): string {
+  const [unit, length] = UNITS.find(([, one]) => ms >= one && ms % one === 0) ?? (["second", 1_000] as const);
+  return new Intl.NumberFormat(tag, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(ms / length);
+}
+
+/** Times after which messages vanish, on offer. */
+export const SPANS: readonly number[] = [MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY];
+
 export type Piece = { readonly is: "text"; readonly text: string } | { readonly is: "link"; readonly text: string; readonly href: string };
 
 const LINK = /https?:\/\/[^\s<>"'`{}|\\^，。；：！？、（）「」《》【】]+/g;

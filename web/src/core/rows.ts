@@ -1,7 +1,8 @@
 /** The lines of a conversation on the screen, out of its timeline. */
 
 import { type Event, isErased } from "troupe-chat";
-import type { Entry, Pending, Timeline } from "./timeline";
+import type { Entry } from "./entry";
+import type { Pending, Timeline } from "./timeline";
 
 export type Row =
   | { readonly is: "day"; readonly key: string; readonly dayMs: number }
@@ -50,7 +51,7 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
   let last: Event | undefined;
   let isMarked = unreadAfter === undefined;
   if (timeline.isLoaded && timeline.atStart) put({ is: "start", key: "start" });
-  const visible = timeline.entries.filter(({ event }) => !SILENT.has(event.content.kind) && !isErased(event));
+  const visible = timeline.entries.filter(({ event, isHidden }) => !isHidden && !SILENT.has(event.content.kind) && !isErased(event));
   visible.forEach((entry, at) => {
     const { event } = entry;
     const today = dayOf(event.timeMs);

@@ -14,11 +14,16 @@ import {
   signals,
   type State,
   TroupeError,
+  type wire,
 } from "troupe-chat";
 import { Calls } from "./calls";
 import { Contacts } from "./contacts";
 import { Files } from "./files";
+import { isMuted, Own } from "./own";
 import { People } from "./people";
+import { Pins } from "./pins";
+import { Saved } from "./saved";
+import { Settings } from "./settings";
 import { Timeline } from "./timeline";
 import { Value } from "./value";
 import { Judge, type Verdict } from "./verdict";
@@ -55,6 +60,10 @@ export class Session {
   readonly contacts: Contacts;
   readonly files: Files;
   readonly calls: Calls;
+  readonly own: Own;
+  readonly pins: Pins;
+  readonly saved: Saved;
+  readonly settings: Settings;
   /** Changes with every change of a timeline, at most once per frame. */
   readonly drawn = new Value(0);
   /** Positions of members, by conversation and user. */
@@ -83,6 +92,10 @@ export class Session {
     this.people = new People(this.client);
     this.contacts = new Contacts(this.client);
     this.files = new Files(this.client);
+    this.pins = new Pins(this.client);
+    this.saved = new Saved(this.client);
+    this.settings = new Settings(this.client);
+    this.own = new Own(this.client, (state) => this.personal(state));
     this.calls = new Calls(this.client, (conversation) => this.peerOf(conversation));
     // Own names for contacts are names as well.
     this.contacts.all.subscribe(() => this.people.known.set(new Map(this.people.known.get())));
@@ -104,6 +117,8 @@ export class Session {
       if (this.timelines.size <= MOST_TIMELINES) break;
       this.timelines.delete(oldest);
     }
+    const cleared = this.client.conversationList.find(id)?.personal?.cleared ?? 0;
+    if (cleared > 0) held.hide(cleared, []);
     for (const message of this.client.outbox.get()) if (message.conversation === id) held.queued(message, this.queuedMs(message.id));
     return held;
   }
@@ -185,6 +200,10 @@ export class Session {
       }
       case "contactChanged":
         return this.contacts.take(item.contact);
+      case "personalChanged":
+        return this.personal(item.personal);
+      case "favouriteChanged":
+        return this.saved.take(item);
       case "invited":
         return void this.countInvitations();
       case "stateChanged":
@@ -206,11 +225,26 @@ export class Session {
       if (event.content.kind === "message") this.judge.places(event.clientMessageId, conversation, event.seq);
     } else {
       this.judge.otherAt(conversation, event.seq);
-      if (event.content.kind === "message") this.onMessage(conversation, event);
+      if (event.content.kind === "message" && this.isHeard(conversation, event)) this.onMessage(conversation, event);
     }
     this.calls.event(conversation, event);
+    this.pins.event(conversation, event);
+    this.settings.event(conversation, event);
     this.verdict.set(this.judge.verdict());
     this.timelines.get(conversation)?.live(event);
+  }
+
+  /** In a muted conversation only messages that mention this user are. */
+  private isHeard(conversation: string, { content }: Event): boolean {
+    const view = this.client.conversationList.find(conversation);
+    const context = content.kind === "message" ? content.context : undefined;
+    const isMentioned = context?.mentions.includes(this.client.user ?? 0) === true;
+    return view === undefined || isMentioned || !isMuted(view, Date.now());
+  }
+
+  private personal(state: wire.Personal): void {
+    this.client.conversationList.changed(state);
+    this.timelines.get(state.conversation)?.hide(state.cleared, state.deleted);
   }
 
   private signal(signal: SignalReceived): void {
@@ -237,6 +271,8 @@ export class Session {
 
   private async cameOnline(): Promise<void> {
     void this.contacts.load();
+    this.saved.stale();
+    for (const conversation of this.pins.all.get().keys()) void this.pins.load(conversation);
     await this.countInvitations();
     for (const timeline of this.timelines.values()) timeline.again();
   }

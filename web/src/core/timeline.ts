@@ -9,40 +9,20 @@ import {
   type Event,
   type EventQuery,
   type HistoryPage,
-  isErased,
   type Kept,
   type MessageContent,
   type SentMessage,
-  TEXT,
   TroupeError,
   type UserId,
 } from "troupe-chat";
+import { type Entry, entryOf, expiryOf, freshEntry, NO_BODY, pollOf, withReaction } from "./entry";
 
-/** The kind of events that are messages. */
-const MESSAGE = 5;
-const NO_BODY = { bodyKind: 0, content: new Uint8Array(0), text: undefined };
 /** Events that are kept while the reader is at one end: the other end is loaded again. */
 const MOST = 2_000;
 /** Events of one page. */
 export const PAGE = 60;
-
-export interface Reaction {
-  readonly emoji: string;
-  readonly users: number;
-  readonly mine: boolean;
-}
-
-/** An event, and what later events have changed about it. */
-export interface Entry {
-  readonly event: Event;
-  readonly reactions: readonly Reaction[];
-  /** Reactions up to this seq are counted. */
-  readonly countedTo: number;
-  /** The seqs of its edits, oldest first. */
-  readonly edits: readonly number[];
-  /** Its content is gone. */
-  readonly isRecalled: boolean;
-}
+/** Milliseconds between two questions about the votes of a poll, and of the longest timer. */
+const [VOTES_MS, LONGEST_MS] = [700, 2_000_000_000];
 
 /** A message of this user without an event yet. */
 export interface Pending {
@@ -74,6 +54,12 @@ export class Timeline {
   /** Why the last load failed. */
   trouble: string | undefined;
   private loading: Promise<void> | undefined;
+  /** The history up to here is cleared. */
+  private cleared = 0;
+  /** Polls with votes that are not counted yet, and whether a question is on its way. */
+  private readonly voted = new Set<number>();
+  private isCounting = false;
+  private expiring: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly id: string,
@@ -129,7 +115,9 @@ export class Timeline {
       events.unshift(event);
     }
     if (events.length === 0 || (around !== undefined && around < (events[0]?.seq ?? 0))) return;
-    this.entries = events.map((event) => freshEntry(event));
+    this.entries = events.filter(({ seq }) => seq > this.cleared).map((event) => freshEntry(event, events));
+    for (const event of events) this.apply(event);
+    this.expire();
     this.changed();
   }
 
@@ -141,6 +129,7 @@ export class Timeline {
       const before = page.events.filter(({ seq }) => seq < this.first).map((event) => entryOf(event, page));
       this.entries = [...before, ...this.entries].slice(0, MOST);
       this.atStart = !page.more;
+      this.expire();
     });
   }
 
@@ -167,6 +156,34 @@ export class Timeline {
   /** The cluster was restored, or events were missed: nothing in memory is certain. */
   forget(): void {
     [this.entries, this.isLoaded, this.atStart, this.head] = [[], false, false, 0];
+    this.changed();
+  }
+
+  /** One message, which may be far from the others. Undefined: it is not seen. */
+  async read(seq: number): Promise<Entry | undefined> {
+    const held = this.find(seq);
+    if (held !== undefined) return held;
+    try {
+      const page = await this.source.historyAfter(this.id, seq - 1, 1);
+      const event = page.events.find((one) => one.seq === seq);
+      return event === undefined ? undefined : entryOf(event, page);
+    } catch (error) {
+      if (!(error instanceof TroupeError)) throw error;
+      return undefined;
+    }
+  }
+
+  /** The user has cleared the history up to a seq, and deleted messages behind it for itself. */
+  hide(cleared: number, deleted: readonly number[]): void {
+    const gone = new Set(deleted);
+    const isShown = ({ event, isHidden }: Entry): boolean => isHidden || !gone.has(event.seq);
+    if (cleared <= this.cleared && this.entries.every(isShown)) return;
+    this.cleared = Math.max(this.cleared, cleared);
+    const kept = this.entries.filter(({ event }) => event.seq > this.cleared);
+    if (kept.length < this.entries.length) this.atStart = true;
+    // The next event follows, wherever it is.
+    if (kept.length === 0) this.head = 0;
+    this.entries = kept.map((entry) => (isShown(entry) ? entry : { ...entry, isHidden: true }));
     this.changed();
   }
 
@@ -218,6 +235,7 @@ export class Timeline {
     this.isLoaded = true;
     this.head = Math.max(this.head, page.head);
     for (const { event } of this.entries) this.settle(event);
+    this.expire();
   }
 
   private append(page: HistoryPage): void {
@@ -237,13 +255,18 @@ export class Timeline {
     const all = [...this.entries, ...behind];
     if (all.length > MOST) this.atStart = false;
     this.entries = all.slice(-MOST);
+    this.expire();
   }
 
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
     if (content.kind === "edited") return this.revise(content.to, event.seq, content);
-    if (content.kind === "recalled" || content.kind === "vanished") return this.revise(content.to, event.seq, undefined);
+    if (content.kind === "recalled" || content.kind === "vanished") return this.revise(content.to, event.seq, content.kind);
+    if (content.kind === "voted" || content.kind === "pollClosed") {
+      this.voted.add(content.to);
+      return void this.count();
+    }
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;
     const target = this.find(to);
@@ -253,15 +276,62 @@ export class Timeline {
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
-  /** `body`: of an edit. Without one the message was recalled, or has vanished. */
-  private revise(to: number, by: number, body: Pick<MessageContent, "bodyKind" | "content" | "text"> | undefined): void {
+  /** The body of an edit, or why the content is gone. */
+  private revise(to: number, by: number, change: Pick<MessageContent, "bodyKind" | "content" | "text"> | "recalled" | "vanished"): void {
     const target = this.find(to);
-    if (target === undefined || target.event.content.kind !== "message" || target.isRecalled || target.edits.includes(by)) return;
-    const { bodyKind, content, text } = body ?? NO_BODY;
+    if (target === undefined || target.event.content.kind !== "message" || target.edits.includes(by)) return;
+    const gone = typeof change === "string" ? change : undefined;
+    // What is gone stays so; a page may not have said why.
+    if (target.gone !== undefined && (gone === undefined || target.gone !== "erased")) return;
+    const { bodyKind, content, text } = typeof change === "string" ? NO_BODY : change;
     const event = { ...target.event, content: { ...target.event.content, bodyKind, content, text } };
-    const edits = body === undefined ? target.edits : [...target.edits, by];
-    const changed = { ...target, event, edits, isRecalled: body === undefined };
+    const edits = gone === undefined ? [...target.edits, by] : target.edits;
+    const changed = { ...target, event, edits, gone };
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
+  }
+
+  /** The votes of an event depend on earlier ones, so they are asked for, all of a moment at once. */
+  private async count(): Promise<void> {
+    if (this.isCounting) return;
+    this.isCounting = true;
+    while (this.voted.size > 0) {
+      for (const to of [...this.voted]) {
+        this.voted.delete(to);
+        if (this.find(to)?.event.content.kind === "message") await this.countOne(to);
+      }
+      await new Promise((resolve) => setTimeout(resolve, VOTES_MS));
+    }
+    this.isCounting = false;
+  }
+
+  private async countOne(to: number): Promise<void> {
+    try {
+      const page = await this.source.historyAfter(this.id, to - 1, 1);
+      const poll = pollOf(page, to);
+      this.entries = this.entries.map((entry) => (entry.event.seq === to ? { ...entry, poll } : entry));
+      this.changed();
+    } catch (error) {
+      // The next vote asks again.
+      if (!(error instanceof TroupeError)) throw error;
+    }
+  }
+
+  /** Drops contents whose time is over. The event that says so follows. */
+  private expire(): void {
+    clearTimeout(this.expiring);
+    const now = Date.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { event, gone } of this.entries) {
+      const at = expiryOf(event);
+      if (gone !== undefined || at === undefined) continue;
+      if (at <= now) this.revise(event.seq, 0, "vanished");
+      else next = Math.min(next, at);
+    }
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.expiring = setTimeout(() => {
+      this.expire();
+      this.changed();
+    }, Math.min(next - now, LONGEST_MS));
   }
 
   private load(work: () => Promise<void>): Promise<void> {
@@ -279,40 +349,4 @@ export class Timeline {
     })();
     return this.loading;
   }
-}
-
-/** An event without what later ones have changed about it. */
-function freshEntry(event: Event): Entry {
-  // An erased edit is no message of its own: it stays what it is, and no line shows it.
-  const isRecalled = isErased(event) && event.content.kind === "unsupported" && event.content.number === MESSAGE;
-  const shown = isRecalled ? { ...event, content: { kind: "message" as const, ...NO_BODY } } : event;
-  return { event: shown, reactions: [], countedTo: event.seq, edits: [], isRecalled };
-}
-
-/** A message as its edits and its recall have left it. */
-function entryOf(event: Event, page: HistoryPage): Entry {
-  const entry = freshEntry(event);
-  const counted = page.reactions.get(event.seq) ?? [];
-  const reactions = counted.map(({ emoji, users, mine }) => ({ emoji, users, mine }));
-  const countedTo = Math.max(page.head, event.seq);
-  const state = page.states.get(event.seq);
-  const { content } = entry.event;
-  if (state === undefined || content.kind !== "message") return { ...entry, reactions, countedTo };
-  const edits = state.edits.map(Number);
-  if (entry.isRecalled || state.erased) {
-    return { event: { ...event, content: { ...content, ...NO_BODY } }, reactions, countedTo, edits, isRecalled: true };
-  }
-  if (state.body === undefined) return { ...entry, reactions, countedTo, edits };
-  const { kind: bodyKind, content: bytes } = state.body;
-  const text = bodyKind === TEXT ? new TextDecoder().decode(bytes) : undefined;
-  return { event: { ...event, content: { ...content, bodyKind, content: bytes, text } }, reactions, countedTo, edits, isRecalled: false };
-}
-
-/** The counts after one user gave a reaction or took it back. */
-export function withReaction(before: readonly Reaction[], emoji: string, change: 1 | -1, isMine: boolean): Reaction[] {
-  const found = before.find((one) => one.emoji === emoji);
-  if (found === undefined) return change === 1 ? [...before, { emoji, users: 1, mine: isMine }] : [...before];
-  const users = found.users + change;
-  const mine = isMine ? change === 1 : found.mine;
-  return before.flatMap((one) => (one !== found ? [one] : users <= 0 ? [] : [{ emoji, users, mine }]));
 }

@@ -3,7 +3,7 @@
 import { type ConversationView, conversationId } from "troupe-chat";
 
 /** What a line of the list shows. */
-export type Line = Pick<ConversationView, "id" | "name" | "timeMs" | "unread" | "last">;
+export type Line = Pick<ConversationView, "id" | "name" | "timeMs" | "unread" | "last" | "personal" | "mentions">;
 
 export function heldList(text: string | undefined): Line[] {
   try {
@@ -15,6 +15,8 @@ export function heldList(text: string | undefined): Line[] {
       timeMs: Number(timeMs),
       unread: 0,
       last: undefined,
+      personal: undefined,
+      mentions: 0,
     }));
   } catch {
     // Of another version, or damaged.

@@ -5,3 +5,4 @@
 
 export { default as CallPanel } from "./CallPanel.svelte";
 export { default as Dialogs } from "./Dialogs.svelte";
+export { default as Poll } from "./Poll.svelte";

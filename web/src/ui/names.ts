@@ -1,6 +1,7 @@
 /** Names of users, conversations and events in the language of the page. */
 
 import { EVERYONE, type Event, isErased, typedBody, wire } from "troupe-chat";
+import { spanText } from "../core/format";
 import type { Session } from "../core/session";
 import { lengthText } from "./bodies";
 import type { Words } from "./words";
@@ -39,6 +40,8 @@ export function messageText(content: { readonly bodyKind: number; readonly conte
       return body.value.emoji;
     case "notice":
       return body.value.text;
+    case "poll":
+      return `${t.bodies.poll} · ${body.value.question}`;
     case "location": {
       const { latitudeE7, longitudeE7, name } = body.value;
       return [t.bodies.location, name, `${latitudeE7 / 1e7}, ${longitudeE7 / 1e7}`].filter((part) => part !== "").join(" · ");
@@ -72,7 +75,8 @@ export function noteText(session: Session, event: Event, t: Words): string {
     case "roleChanged":
       return notes.role(by, name(content.user), roleName(content.role, t));
     case "settingsChanged": {
-      const { notice } = content.settings;
+      const { notice, retentionSeconds } = content.settings;
+      if (retentionSeconds !== undefined) return retentionSeconds === 0 ? notes.noRetention(by) : notes.retention(by, spanText(t.tag, retentionSeconds * 1_000));
       return notice !== undefined && notice !== "" ? notes.notice(by, notice) : notes.settings(by);
     }
     case "muted":

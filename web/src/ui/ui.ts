@@ -1,6 +1,7 @@
 /** What all components share: the app, the language, the theme, the place, dialogs and remarks. */
 
 import { TroupeError, type wire } from "troupe-chat";
+import { linkOf } from "../core/accounts";
 import { App } from "../core/app";
 import { Value } from "../core/value";
 import { type Language, languageOf, languages, type Words } from "./words";
@@ -78,14 +79,46 @@ export const editing = new Value<Editing | undefined>(undefined);
 export const reply = new Value<Reply | undefined>(undefined);
 export const target = new Value<{ readonly conversation: string; readonly seq: number } | undefined>(undefined);
 
+/** Follows the address: a conversation, or an invite link that was put into an open page. */
+export function followAddress(): void {
+  const link = linkOf(location.hash);
+  if (link?.is === "join" && app.phase.get().is === "in") {
+    history.replaceState(null, "", location.pathname);
+    dialog.set({ is: "join", group: link.group, code: link.code });
+  } else room.set(roomOfAddress());
+}
+
+/** Opens the conversation of a message, and goes there. */
+export function goTo(conversation: string, seq: number): void {
+  dialog.set(undefined);
+  target.set({ conversation, seq });
+  openRoom(conversation);
+}
+
 // ---- dialogs
+
+/** Before a deed that cannot be undone. `text` is what it is about. */
+export interface Question {
+  readonly title: string;
+  readonly hint: string;
+  readonly text: string;
+  readonly deed: string;
+  readonly run: () => Promise<unknown>;
+}
 
 export type Dialog =
   | { readonly is: "new"; readonly address?: string }
   | { readonly is: "contacts" }
   | { readonly is: "person"; readonly user: number }
   | { readonly is: "versions"; readonly conversation: string; readonly seq: number }
-  | { readonly is: "recall"; readonly conversation: string; readonly seq: number; readonly text: string }
+  | { readonly is: "sure"; readonly question: Question }
+  /** What can be done with a conversation. */
+  | { readonly is: "room"; readonly id: string }
+  | { readonly is: "search"; readonly words?: string; readonly conversation?: string }
+  | { readonly is: "saved" }
+  | { readonly is: "pins"; readonly conversation: string }
+  | { readonly is: "poll"; readonly conversation: string }
+  | { readonly is: "votes"; readonly conversation: string; readonly seq: number; readonly body: wire.PollBody }
   | { readonly is: "schedule"; readonly conversation: string; readonly text: string; readonly done: () => void }
   | { readonly is: "picture"; readonly conversation: string; readonly file: wire.Attachment; readonly name: string }
   | { readonly is: "settings" }

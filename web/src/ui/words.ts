@@ -6,11 +6,13 @@ import * as faults from "./words/faults";
 import * as groups from "./words/groups";
 import * as messages from "./words/messages";
 import * as notes from "./words/notes";
+import * as own from "./words/own";
 import * as page from "./words/page";
 import * as people from "./words/people";
+import * as polls from "./words/polls";
 import * as settings from "./words/settings";
 
-const PARTS = [page, messages, people, calls, groups, settings, faults, notes, errors] as const;
+const PARTS = [page, messages, people, calls, groups, settings, faults, notes, own, polls, errors] as const;
 
 type Both<Parts extends readonly unknown[]> = Parts extends readonly [{ readonly en: infer Part }, ...infer Rest] ? Part & Both<Rest> : unknown;
 /** One object type, so that a text of two parts does not compile either. */

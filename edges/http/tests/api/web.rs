@@ -13,6 +13,8 @@ async fn the_client_is_served_without_a_session_in_the_form_that_was_asked_for()
     let guest = Http::of(&node);
     for (path, kind) in [
         ("/", "text/html"),
+        ("/console", "text/html"),
+        ("/console.js", "text/javascript"),
         ("/app.js", "text/javascript"),
         ("/more.js", "text/javascript"),
         ("/app.css", "text/css"),
@@ -46,6 +48,7 @@ async fn the_page_may_run_its_own_script_and_reach_its_own_cluster_only() {
     let node = one_node(LoginPolicy::Replace).await;
     let page = Http::of(&node).get("/").await;
     let policy = page.header("content-security-policy");
+    assert_eq!(Http::of(&node).get("/console").await.header("content-security-policy"), policy);
     for rule in [
         "default-src 'none'",
         "script-src 'self'",
