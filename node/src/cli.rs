@@ -87,11 +87,8 @@ impl Verb {
     /// Whether its files hold messages or secrets. A report is for others to read, and verbs of
     /// `troupe-lab` set the mask of their files themselves.
     pub fn keeps_secrets(&self) -> bool {
-        match self {
-            Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_) => false,
-            Verb::Config(_) | Verb::Completion(_) | Verb::Man(_) | Verb::Version => false,
-            _ => true,
-        }
+        let runs_lab = matches!(self, Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_));
+        !runs_lab && !matches!(self, Verb::Config(_) | Verb::Completion(_) | Verb::Man(_) | Verb::Version)
     }
 }
 

@@ -92,7 +92,7 @@ table!(message Vote, Conversations, Some(0x49), (ConversationId, Seq, UserId));
 /// Each option once and in order, so that a vote has one form.
 pub(super) fn check(options: &[u32], remove: bool) -> Result<(), Rejection> {
     let in_order = options.windows(2).all(|two| two[0] < two[1]);
-    let is_one = in_order && options.len() <= limits::POLL_OPTIONS && !(remove && !options.is_empty());
+    let is_one = in_order && options.len() <= limits::POLL_OPTIONS && (!remove || options.is_empty());
     if is_one { Ok(()) } else { Err(BAD_VOTE.into()) }
 }
 

@@ -21,9 +21,10 @@ use crate::formation::tests::test_net::{Node, TestNet, address};
 use crate::log::length::LogLimits;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Small limits, so that snapshots are sent.
+/// Small limits, so that snapshots are sent, and no index of searches, so that they are the only
+/// bulk work.
 fn few_entries() -> LogLimits {
-    LogLimits { between_cuts: 20, kept: 5, ..LogLimits::default() }
+    LogLimits { between_cuts: 20, kept: 5, search_block: 0, ..LogLimits::default() }
 }
 
 async fn start(node: &Node) -> Cluster {
