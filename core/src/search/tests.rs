@@ -62,12 +62,13 @@ fn a_query_has_a_word_and_not_too_many() {
 
 #[test]
 fn a_snippet_is_around_the_first_place() {
+    let one = |range: Range<u32>| vec![range];
     let text = format!("{} needle {}", "a ".repeat(200), "z ".repeat(200));
     let places = Query::of("needle").expect("a query").finds(&text).expect("found");
     let (cut, inside) = snippet(&text, &places);
-    assert_eq!((cut.chars().count(), &inside[..]), (SNIPPET_CHARS, &[40..46][..]));
+    assert_eq!((cut.chars().count(), inside), (SNIPPET_CHARS, one(40..46)));
     assert_eq!(&cut[40..46], "needle");
-    assert_eq!(snippet("short 语", &[6..7]), ("short 语".to_owned(), vec![6..7]));
+    assert_eq!(snippet("short 语", &one(6..7)), ("short 语".to_owned(), one(6..7)));
 }
 
 #[test]
