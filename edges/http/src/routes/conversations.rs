@@ -21,7 +21,7 @@ use crate::routes::event::Role;
 use crate::routes::groups::change_group;
 use crate::routes::messages::{Placed, given};
 use crate::routes::moderation::{History, Join};
-use crate::routes::personal::State;
+use crate::routes::personal::PersonalState;
 
 #[derive(Serialize, ToSchema)]
 pub struct Conversation {
@@ -42,7 +42,7 @@ pub struct Conversation {
     /// In a cluster that was restored: the seq up to which the conversation is the same as before.
     kept: u64,
     /// The caller's own.
-    me: State,
+    me: PersonalState,
     /// Unread messages that mention the caller or everyone; 100: that many or more.
     mentions: u32,
 }

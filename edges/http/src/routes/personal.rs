@@ -15,7 +15,7 @@ use crate::routes::messages::given;
 
 /// Properties that the caller has set for a conversation; others do not see them.
 #[derive(Default, Serialize, ToSchema)]
-pub struct State {
+pub struct PersonalState {
     /// Counts the changes: a device drops a `state` event below the one that it has.
     version: u64,
     /// The place among the pinned conversations; 0: not pinned.
@@ -34,9 +34,9 @@ pub struct State {
     deleted: Vec<u64>,
 }
 
-impl From<wire::Personal> for State {
-    fn from(row: wire::Personal) -> State {
-        State {
+impl From<wire::Personal> for PersonalState {
+    fn from(row: wire::Personal) -> PersonalState {
+        PersonalState {
             version: row.version,
             pin: row.pin,
             muted_until_ms: row.muted_until_ms,
@@ -55,7 +55,7 @@ impl From<wire::Personal> for State {
 pub struct Changed {
     conversation: String,
     #[serde(flatten)]
-    state: State,
+    state: PersonalState,
 }
 
 impl From<wire::Personal> for Changed {
@@ -67,8 +67,8 @@ impl From<wire::Personal> for Changed {
 /// The caller's own state of a conversation.
 #[utoipa::path(get, path = "/v1/conversations/{conversation}/me", tag = "conversations",
     params(("conversation" = inline(ConversationText), Path)),
-    responses((status = 200, body = State)))]
-pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answer<State>, Problem> {
+    responses((status = 200, body = PersonalState)))]
+pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answer<PersonalState>, Problem> {
     let conversation = conversation_of_path(&conversation)?.to_string();
     Ok(Answer(asker.perform(wire::ShowPersonal { conversation }).await?.into()))
 }
@@ -114,14 +114,17 @@ pub struct ChangeState {
 #[utoipa::path(patch, path = "/v1/conversations/{conversation}/me", tag = "conversations",
     params(("conversation" = inline(ConversationText), Path),
         ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
-    request_body = ChangeState, responses((status = 200, body = State)))]
+    request_body = ChangeState, responses((status = 200, body = PersonalState)))]
 pub async fn change(
     asker: Asker,
     Path(conversation): Path<String>,
     key: Key,
     Json(change): Json<ChangeState>,
-) -> Result<Answer<State>, Problem> {
+) -> Result<Answer<PersonalState>, Problem> {
     let conversation = conversation_of_path(&conversation)?.to_string();
+    if let Some(version) = change.seen {
+        seq("seen", version)?;
+    }
     let ChangeState { seen, pin, muted_until_ms, archived, hidden, draft, marked_unread, clear_to } = change;
     let change = wire::ChangePersonal {
         conversation,
@@ -143,25 +146,27 @@ pub async fn change(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Messages {
-    #[schema(min_items = 1, max_items = 100, minimum = 1, maximum = 9007199254740991u64)]
-    seqs: Vec<u64>,
+    #[schema(value_type = Vec<u64>, min_items = 1, max_items = 100, minimum = 1, maximum = 9007199254740991u64)]
+    seqs: Vec<SeqNumber>,
 }
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct SeqNumber(#[serde(deserialize_with = "crate::json::whole")] u64);
 
 /// Deletes messages for the caller: it sees them no more, on any device.
 ///
 /// The others keep them. It cannot be undone.
 #[utoipa::path(post, path = "/v1/conversations/{conversation}/me/deleted", tag = "messages",
     params(("conversation" = inline(ConversationText), Path)), request_body = Messages,
-    responses((status = 200, body = State)))]
+    responses((status = 200, body = PersonalState)))]
 pub async fn delete(
     asker: Asker,
     Path(conversation): Path<String>,
     Json(Messages { seqs }): Json<Messages>,
-) -> Result<Answer<State>, Problem> {
+) -> Result<Answer<PersonalState>, Problem> {
     let conversation = conversation_of_path(&conversation)?.to_string();
-    for asked in &seqs {
-        seq("seqs", *asked)?;
-    }
+    let seqs = seqs.into_iter().map(|asked| seq("seqs", asked.0)).collect::<Result<Vec<_>, _>>()?;
     let deleted = asker.perform(wire::DeleteForMe { conversation, seqs }).await;
     deleted.map(|state| Answer(state.into())).map_err(Problem::of_meaning)
 }
