@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use tokio::time::Instant;
-use troupe_client::connection::{Message, Request};
+use troupe_client::connection::{Connection, Message, Request};
 use troupe_proto::wire::client as wire;
 use wire::change_group::Change;
 
-use super::site::{Site, User, address, attacker, random_id, user};
-use super::votes::{budget, group, talk};
+use super::site::{Site, address, attacker, random_id, user};
+use super::votes::{budget, group, reading, talk};
 
 const AT_ONCE: usize = 64;
 /// Limit for the acknowledgement of an honest message in the group.
@@ -26,12 +26,12 @@ const USES: u32 = 50;
 const UNITS: u64 = 5;
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
-    let host = user(address(1, 2), site.node(0), "carol").await?;
-    let attacker = user(attacker(), site.node(1), "comer").await?;
+    let host = reading(user(address(1, 2), site.node(0), "carol").await?);
+    let attacker = reading(user(attacker(), site.node(1), "comer").await?);
     let open = group(&host, true, Vec::new()).await?;
     let linked = group(&host, false, Vec::new()).await?;
     let link = wire::NewLink { code: CODE.to_owned(), uses: USES, expires_ms: 0 };
-    host.connection.request(changed(&linked, Change::MakeLink(link))).await?;
+    host.request(changed(&linked, Change::MakeLink(link))).await?;
     let begun = Instant::now();
     let until = begun + time;
     let flood = async {
@@ -42,13 +42,13 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
                 2 => (&linked, Change::JoinLink(CODE.to_owned())),
                 _ => (&linked, Change::Leave(wire::Done {})),
             };
-            let asked = attacker.connection.request(changed(group, change));
+            let asked = attacker.request(changed(group, change));
             async move { (n % 4, asked.await) }
         });
         let changing = changes.buffer_unordered(AT_ONCE);
         tokio::pin!(changing);
         let (mut placed, mut by_link) = (0u64, 0u32);
-        while Instant::now() < until && !attacker.connection.is_closed() {
+        while Instant::now() < until && !attacker.is_closed() {
             if let Some((what, Ok(Message::SendAck(_)))) = changing.next().await {
                 placed += 1;
                 by_link += u32::from(what == 2);
@@ -82,9 +82,9 @@ fn changed(conversation: &str, change: Change) -> Request {
 }
 
 /// How many the link has let in. An exhausted one may be gone.
-async fn used(owner: &User, group: &str) -> Result<u32> {
+async fn used(owner: &Connection, group: &str) -> Result<u32> {
     let list = wire::ListLinks { conversation: group.to_owned() };
-    match owner.connection.request(Request::ListLinks(list)).await? {
+    match owner.request(Request::ListLinks(list)).await? {
         Message::Links(list) => Ok(list.links.first().map_or(0, |link| link.used)),
         other => bail!("links were not listed: {other:?}"),
     }

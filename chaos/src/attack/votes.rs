@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use tokio::time::Instant;
-use troupe_client::connection::{Message, Request};
+use troupe_client::connection::{Connection, Message, Request};
 use troupe_core::Body;
 use troupe_core::content::Poll;
 use troupe_proto::wire::client as wire;
@@ -23,9 +23,10 @@ const RATE: u64 = 1_000;
 const PROMPT: Duration = Duration::from_secs(2);
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
-    let host = user(address(1, 2), site.node(0), "carol").await?;
+    let host = reading(user(address(1, 2), site.node(0), "carol").await?);
     let attacker = user(attacker(), site.node(1), "voter").await?;
     let group = group(&host, false, vec![attacker.id]).await?;
+    let attacker = reading(attacker);
     let options = ["yes", "no"].map(str::to_owned).to_vec();
     let poll = Poll { question: "Shall we?".to_owned(), options, multiple: false, anonymous: false, ends_ms: 0 };
     let seq = say(&host, &group, Body::from(poll)).await?;
@@ -34,18 +35,12 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let flood = async {
         let votes = futures::stream::iter(0..).map(|n: u32| {
             let (request, conversation, options) = (random_id(), group.clone(), vec![n % 2]);
-            attacker.connection.request(Request::Vote(wire::Vote {
-                request,
-                conversation,
-                seq,
-                options,
-                remove: false,
-            }))
+            attacker.request(Request::Vote(wire::Vote { request, conversation, seq, options, remove: false }))
         });
         let voting = votes.buffer_unordered(AT_ONCE);
         tokio::pin!(voting);
         let mut placed = 0u64;
-        while Instant::now() < until && !attacker.connection.is_closed() {
+        while Instant::now() < until && !attacker.is_closed() {
             placed += u64::from(matches!(voting.next().await, Some(Ok(Message::SendAck(_)))));
         }
         placed
@@ -68,22 +63,30 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     Ok(findings)
 }
 
+/// A device that reads its pushes. One that does not is not answered either, since its queue is
+/// full.
+pub fn reading(user: User) -> Connection {
+    let User { connection, mut pushes, .. } = user;
+    tokio::spawn(async move { while pushes.next().await.is_some() {} });
+    connection
+}
+
 /// Changes of one user in this time, each of so many units.
 pub fn budget(time: Duration, units: u64) -> u64 {
     (BURST + RATE * (time.as_secs() + 3)) / units
 }
 
 /// Makes a group with an honest owner.
-pub async fn group(owner: &User, open: bool, members: Vec<u64>) -> Result<String> {
+pub async fn group(owner: &Connection, open: bool, members: Vec<u64>) -> Result<String> {
     let create = wire::CreateGroup { request: random_id(), name: "The team".into(), open, members };
-    match owner.connection.request(Request::CreateGroup(create)).await? {
+    match owner.request(Request::CreateGroup(create)).await? {
         Message::GroupCreated(created) => Ok(created.conversation),
         other => bail!("a group was not created: {other:?}"),
     }
 }
 
 /// The slowest acknowledgement of a member that talks until then.
-pub async fn talk(member: &User, group: &str, until: Instant) -> Result<Duration> {
+pub async fn talk(member: &Connection, group: &str, until: Instant) -> Result<Duration> {
     let mut slowest = Duration::ZERO;
     while Instant::now() < until {
         let begun = Instant::now();
@@ -95,22 +98,22 @@ pub async fn talk(member: &User, group: &str, until: Instant) -> Result<Duration
 }
 
 /// Returns the seq.
-async fn say(member: &User, group: &str, body: Body) -> Result<u64> {
+async fn say(member: &Connection, group: &str, body: Body) -> Result<u64> {
     let send = wire::Send {
         conversation: group.to_owned(),
         client_message_id: random_id(),
         after: Default::default(),
         body: Some((&body).into()),
     };
-    match member.connection.request(Request::Send(send)).await? {
+    match member.request(Request::Send(send)).await? {
         Message::SendAck(ack) => Ok(ack.seq),
         other => bail!("a message was not acknowledged: {other:?}"),
     }
 }
 
-async fn voters(member: &User, group: &str, poll: u64) -> Result<u32> {
+async fn voters(member: &Connection, group: &str, poll: u64) -> Result<u32> {
     let fetch = wire::Fetch { conversation: group.to_owned(), seq: poll.saturating_sub(1), backward: false, limit: 1 };
-    match member.connection.request(Request::Fetch(fetch)).await? {
+    match member.request(Request::Fetch(fetch)).await? {
         Message::Page(page) => Ok(page.polls.first().map_or(0, |poll| poll.voters)),
         other => bail!("a page was not read: {other:?}"),
     }
