@@ -25,6 +25,7 @@ mod pretender;
 mod reading;
 mod site;
 mod streams;
+mod uploads;
 mod waking;
 mod web;
 
