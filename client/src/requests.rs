@@ -3,12 +3,14 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod bots;
 mod calls;
 mod changes;
 mod contacts;
 mod favourites;
 mod files;
 mod history;
+mod hooks;
 mod join_requests;
 mod links;
 mod moderation;
@@ -40,6 +42,7 @@ pub use contacts::*;
 pub use favourites::*;
 pub use files::*;
 pub use history::*;
+pub use hooks::*;
 pub use join_requests::*;
 pub use links::*;
 pub use moderation::*;

@@ -3,9 +3,11 @@
 //! Invariant: bounded. A bound that concerns one file only stands in that file.
 
 mod groups;
+mod hooks;
 mod messages;
 
 pub use groups::*;
+pub use hooks::*;
 pub use messages::*;
 
 /// Bytes of one message's body. Above it: `Rejected(too_large)`.

@@ -14,13 +14,14 @@
 //! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
 //! group begins; [`import`] events that were decided elsewhere; [`mod@file`] uploads and files;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
-//! a time; [`report`] the queue for administrators; [`personal`] the properties
-//! that a user sets for a conversation, [`favourite`] the messages that it saves. [`seen`] keeps
-//! when a user was last online.
+//! a time; [`report`] the queue for administrators; [`personal`] the properties that a user sets
+//! for a conversation, [`favourite`] the messages that it saves; [`bot`] the accounts that a user
+//! owns. [`seen`] keeps when a user was last online.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
 mod audit;
+pub mod bot;
 pub mod contact;
 mod conversation;
 mod cursor;
@@ -86,6 +87,7 @@ impl Machine {
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
             Command::ChangeProfile(c) => step.change_profile(c),
+            Command::ChangeBot(c) => step.change_bot(c),
             Command::NoteSeen(c) => step.note_seen(c),
             Command::ShowPresence(c) => step.show_presence(c),
             Command::ChangeContact(c) => step.change_contact(c),
@@ -108,6 +110,9 @@ impl Machine {
             Command::CreateUpload(c) => step.create_upload(c),
             Command::WriteChunk(c) => step.write_chunk(c),
             Command::CancelUpload(c) => step.cancel_upload(c),
+            Command::ChangeHook(c) => step.change_hook(c),
+            Command::PostHook(c) => step.post_hook(c),
+            Command::AdvanceHook(c) => step.advance_hook(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -130,6 +135,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Schedule(c) => feature::check_schedule(c),
         Command::CancelScheduled(c) => somebody(c.sender),
         Command::ChangeProfile(c) => profile::check_profile(c),
+        Command::ChangeBot(c) => bot::check_bot(c),
         Command::ShowPresence(c) => somebody(c.user),
         Command::ChangeContact(c) => contact::check_contact(c),
         Command::FileReport(c) => report::check_report(c),
@@ -138,6 +144,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangePersonal(c) => personal::check_personal(c),
         Command::DeleteForMe(c) => personal::check_delete(c),
         Command::ChangeFavourite(c) => favourite::check_favourite(c),
+        Command::ChangeHook(c) => feature::check_hook(c),
+        Command::PostHook(c) => feature::check_post(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -154,6 +162,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_)
         | Command::RunDue(_)
+        | Command::AdvanceHook(_)
         | Command::CancelUpload(_) => Ok(()),
     }
 }
@@ -186,6 +195,10 @@ impl Step<'_> {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     pub(crate) fn imports(&self) -> bool {

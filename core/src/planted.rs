@@ -177,6 +177,10 @@ pub enum Bug {
     EditByAnother,
     /// Keep the contents of a recalled message and of its edits.
     RecallKeepsContent,
+    /// Commit the cursor of a hook before its receiver has the events.
+    HookCursorEarly,
+    /// Pass over each fifth event of a hook.
+    HookSkipsOne,
     /// Show the presence of a user that hides it.
     PresenceShown,
     /// Take a change of a conversation's state from a device that has not seen the last one.
@@ -204,7 +208,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 75] = [
+    pub const ALL: [Bug; 77] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -268,6 +272,8 @@ impl Bug {
         Bug::SameFileCollected,
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
+        Bug::HookCursorEarly,
+        Bug::HookSkipsOne,
         Bug::PresenceShown,
         Bug::StaleChangeWins,
         Bug::ClearedHistoryShown,
@@ -348,6 +354,8 @@ impl Bug {
             Bug::SameFileCollected => "same-file-collected",
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
+            Bug::HookCursorEarly => "hook-cursor-early",
+            Bug::HookSkipsOne => "hook-skips-one",
             Bug::PresenceShown => "presence-shown",
             Bug::StaleChangeWins => "stale-change-wins",
             Bug::ClearedHistoryShown => "cleared-history-shown",

@@ -9,7 +9,9 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Keys, Settings};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, lab, logging, operator, pages, people, recover, start, status, token, transfer, upgrade};
+use troupe::{
+    accounts, backup, lab, logging, operator, pages, people, recover, start, status, token, transfer, upgrade,
+};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 70] = [
+const KNOWN: [(Bug, u64); 72] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 2),
     (Bug::ForgetDedupOnRestart, 0),
@@ -74,6 +74,8 @@ const KNOWN: [(Bug, u64); 70] = [
     (Bug::SameFileCollected, 10),
     (Bug::EditByAnother, 28),
     (Bug::RecallKeepsContent, 28),
+    (Bug::HookCursorEarly, 14),
+    (Bug::HookSkipsOne, 14),
     (Bug::PresenceShown, 3),
     (Bug::StaleChangeWins, 8),
     (Bug::ClearedHistoryShown, 8),

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::site::{Setup, Site};
 use super::{
-    accounts, asking, contacts, descriptors, entry, frames, heads, invitations, listing, names, outsider, page, places,
-    pretender, reading, streams, waking,
+    accounts, asking, contacts, descriptors, entry, frames, heads, hooks, invitations, listing, names, outsider, page,
+    places, pretender, reading, streams, waking,
 };
 
 /// One attack by a single account or address.
@@ -28,6 +28,7 @@ pub enum Attack {
     Answers,
     Links,
     Contacts,
+    Hooks,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -38,7 +39,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 22] = [
+    pub const ALL: [Attack; 23] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -54,6 +55,7 @@ impl Attack {
         Attack::Answers,
         Attack::Links,
         Attack::Contacts,
+        Attack::Hooks,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -80,6 +82,7 @@ impl Attack {
             Attack::Answers => "answers",
             Attack::Links => "links",
             Attack::Contacts => "contacts",
+            Attack::Hooks => "hooks",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -107,6 +110,7 @@ impl Attack {
             Attack::Answers => "accepts and declines invitations that it does not have, without pause",
             Attack::Links => "guesses the codes of invite links, without pause",
             Attack::Contacts => "asks 200 users for contacts and withdraws, without pause",
+            Attack::Hooks => "posts by hooks without pause, and makes hooks to receivers that do not exist",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -146,6 +150,7 @@ impl Attack {
             Attack::Answers => pretender::answer(site, time).await,
             Attack::Links => pretender::guess(site, time).await,
             Attack::Contacts => contacts::run(site, time).await,
+            Attack::Hooks => hooks::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

@@ -12,7 +12,7 @@ use crate::machine::{Step, somebody};
 use crate::record::Conversation;
 
 /// The refusals of commands that are no intents.
-const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, crate::search::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, crate::search::REFUSALS, hook::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {
