@@ -20,7 +20,9 @@ pub fn init(file: Option<&Path>) -> Result<(), ConfigError> {
     };
     let made = OpenOptions::new().write(true).create_new(true).open(path);
     let written = made.and_then(|mut file| file.write_all(sample().as_bytes()));
-    written.map_err(|error| ConfigError(format!("cannot write {}: {error}; name a file that does not exist", path.display())))
+    written.map_err(|error| {
+        ConfigError(format!("cannot write {}: {error}; name a file that does not exist", path.display()))
+    })
 }
 
 /// The text. Keys of one table stand together, because their names begin alike.
