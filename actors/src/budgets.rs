@@ -265,9 +265,23 @@ impl Budgets {
         at_once(tables.bytes.take(user, now, all, bytes as u64, 0), Limit::Quota)
     }
 
+    /// Before messages that a request sends on, of which its price does not have the bytes.
+    pub fn forward(&self, user: UserId, units: u64) -> Result<(), Refusal> {
+        let rate = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
+        at_once(self.tables.lock().users.take(user, self.now(), rate, units, PATIENCE), Limit::Rate)
+    }
+
     pub fn signal(&self, user: UserId) -> Result<(), Refusal> {
         let rate = Rate::per_second(limits::SIGNALS.0, limits::SIGNALS.1);
         at_once(self.tables.lock().signals.take(user, self.now(), rate, 1, 0), Limit::Rate)
+    }
+
+    /// Before a piece of a stream, which is passed on like a signal. Its bytes count as those of
+    /// messages.
+    pub fn piece(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
+        self.signal(user)?;
+        let day = Rate::per_day(self.limits().bytes_per_day);
+        at_once(self.tables.lock().bytes.take(user, self.now(), day, bytes as u64, 0), Limit::Quota)
     }
 
     /// Before a chunk is proposed: the pause until its turn. Its bytes count as those of messages.

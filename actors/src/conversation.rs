@@ -248,6 +248,7 @@ impl ConversationState {
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::DuePlanned { .. }
+                | Effect::Grown { .. }
                 | Effect::OutboxFilled { .. } => {}
             }
         }

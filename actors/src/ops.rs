@@ -11,6 +11,7 @@
 pub mod accept_invitation;
 pub mod acknowledge;
 pub mod admin;
+pub mod broadcast;
 pub mod call;
 pub mod cancel_scheduled;
 pub mod cancel_upload;
@@ -28,8 +29,10 @@ pub mod create_group;
 pub mod create_upload;
 pub mod delete_for_me;
 pub mod edit_message;
+pub mod end_stream;
 pub mod fetch;
 pub mod find_users;
+pub mod forward;
 pub mod get_conversations;
 pub mod get_upload;
 pub mod get_users;
@@ -74,6 +77,7 @@ pub mod signal;
 pub mod verify;
 pub mod vote;
 pub mod write_chunk;
+pub mod write_piece;
 
 use std::future::Future;
 use std::ops::Range;
@@ -320,6 +324,8 @@ operations! {
         PinMessage pin_message: SendAck;
         Vote vote: SendAck;
         ClosePoll close_poll: SendAck;
+        Forward forward: Forwarded;
+        Broadcast broadcast: Forwarded;
         ChangePresence change_presence: Done;
         ChangePersonal change_personal: Personal;
         DeleteForMe delete_for_me: Personal;
@@ -333,6 +339,8 @@ operations! {
         CreateUpload create_upload: Upload;
         WriteChunk write_chunk: Upload;
         CancelUpload cancel_upload: Done;
+        WritePiece write_piece: Done;
+        EndStream end_stream: SendAck;
     }
     // The leader of a shard performs these.
     leader {

@@ -24,6 +24,7 @@ pub mod replicas;
 pub mod scheduled;
 pub mod search;
 pub mod signals;
+pub mod streams;
 pub mod unread;
 pub mod vanishing;
 
@@ -94,10 +95,12 @@ pub enum Promise {
     Joins,
     /// The pins of a conversation are those of its log, without those of recalled messages.
     Pins,
+    /// A stream ends with its acknowledged pieces, each once and in order.
+    Streams,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 25] = [
+    pub const ALL: [Promise; 26] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -123,6 +126,7 @@ impl Promise {
         Promise::Pins,
         Promise::Vanishing,
         Promise::Polls,
+        Promise::Streams,
     ];
 
     /// The promise in words.
@@ -153,6 +157,7 @@ impl Promise {
             Promise::Pins => "pins are those of the log, and a recall takes the pin of its message away",
             Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
             Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
+            Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
         }
     }
 }
@@ -178,7 +183,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 25] = [
+pub const ALL: [Checker; 26] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -204,6 +209,7 @@ pub const ALL: [Checker; 25] = [
     ("search", search::check),
     ("vanishing", vanishing::check),
     ("polls", polls::check),
+    ("streams", streams::check),
 ];
 
 /// Runs every checker.

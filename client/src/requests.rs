@@ -8,6 +8,7 @@ mod changes;
 mod contacts;
 mod favourites;
 mod files;
+mod forwards;
 mod history;
 mod join_requests;
 mod links;
@@ -22,6 +23,7 @@ mod scheduled;
 mod search;
 mod shown;
 mod signals;
+mod streams;
 
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ use crate::error::{Error, Result};
 pub use contacts::*;
 pub use favourites::*;
 pub use files::*;
+pub use forwards::*;
 pub use history::*;
 pub use join_requests::*;
 pub use links::*;

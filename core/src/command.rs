@@ -11,6 +11,7 @@ mod personal;
 mod profile;
 mod report;
 mod seen;
+mod stream;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
@@ -28,6 +29,7 @@ pub use personal::{ChangePersonal, DeleteForMe, PersonalChange};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
 pub use seen::{NoteSeen, ShowPresence};
+pub use stream::WritePiece;
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -77,6 +79,7 @@ pub enum Command {
     CreateUpload(Box<CreateUpload>),
     WriteChunk(Box<WriteChunk>),
     CancelUpload(CancelUpload),
+    WritePiece(Box<WritePiece>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -108,7 +111,8 @@ boxed!(
     CloseReport,
     CreateUpload,
     WriteChunk,
-    ChangePersonal
+    ChangePersonal,
+    WritePiece
 );
 
 impl Command {
@@ -146,6 +150,7 @@ impl Command {
             Command::CreateUpload(c) => c.conversation.slot(),
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
+            Command::WritePiece(c) => c.conversation.slot(),
         }
     }
 }
@@ -176,7 +181,7 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
-            Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::WritePiece(_) => true,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

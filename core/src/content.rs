@@ -13,7 +13,9 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use context::Context;
-pub use kinds::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice};
+pub use kinds::{
+    Attachment, Bundle, Bundled, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+};
 
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
@@ -24,6 +26,7 @@ pub(crate) const REFUSALS: &[Refused] = &[
     check::BAD_ATTACHMENT,
     check::BAD_LOCATION,
     check::BAD_POLL,
+    check::BAD_BUNDLE,
     context::BAD_MENTIONS,
     context::BAD_EXPIRY,
 ];
@@ -115,12 +118,17 @@ contents! {
     10 CUSTOM "custom" = Custom;
     11 NOTICE "notice" = Notice;
     12 POLL "poll" = Poll;
+    13 BUNDLE "bundle" = Bundle;
 }
 
 impl Content {
     /// The hashes of all files that it refers to. The files must be durable before an event may
     /// refer to them; the place for that check is before the append.
-    pub fn files(&self) -> Vec<&Bytes> {
+    pub fn files(&self) -> Vec<Bytes> {
+        if let Content::Bundle(bundle) = self {
+            let contents = bundle.messages.iter().filter_map(|message| message.body().typed());
+            return contents.flat_map(|content| content.files()).collect();
+        }
         let (file, preview) = match self {
             Content::Image(image) => (image.file.as_ref(), Some(&image.preview)),
             Content::Video(video) => (video.file.as_ref(), Some(&video.preview)),
@@ -130,7 +138,7 @@ impl Content {
             _ => (None, None),
         };
         let preview = preview.filter(|hash| !hash.is_empty());
-        file.map(|file| &file.hash).into_iter().chain(preview).collect()
+        file.map(|file| &file.hash).into_iter().chain(preview).cloned().collect()
     }
 }
 
@@ -172,6 +180,16 @@ impl Body {
     pub fn expiring_in_ms(mut self, after: u64) -> Body {
         self.context.get_or_insert_default().expires_in_ms = after;
         self
+    }
+
+    /// The body of a message that grows by pieces.
+    pub fn streaming(mut self) -> Body {
+        self.context.get_or_insert_default().stream = true;
+        self
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.stream)
     }
 
     /// Bytes that its sender pays for.

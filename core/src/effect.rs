@@ -5,6 +5,7 @@
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
 use crate::record::{Contact, Personal, Profile};
+use crate::signal::Signal;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -31,6 +32,8 @@ pub enum Effect {
     CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
     /// There are outbox rows in this slot to relay.
     OutboxFilled { slot: Slot },
+    /// A stream has grown: pass the piece on to the devices that are connected now.
+    Grown { signal: Signal },
     /// There is work to do at this time: let the leader look then.
     DuePlanned { at: Timestamp },
 }

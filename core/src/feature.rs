@@ -16,6 +16,7 @@ mod edit;
 mod erase;
 mod events;
 mod fact;
+mod forward;
 mod intents;
 mod join_request;
 mod link;
@@ -33,6 +34,7 @@ mod roles;
 mod scheduled;
 mod settings;
 mod silence;
+mod stream;
 mod vanish;
 
 pub use append::Append;
@@ -41,6 +43,7 @@ pub use call::{ActiveCall, CALL_OVER, CallAnswer, CallOutcome};
 pub use edit::Edits;
 pub use events::{EventKind, KINDS};
 pub use fact::Fact;
+pub use forward::{BAD_FORWARD, FILE_ELSEWHERE, forwarded, forwarded_id};
 pub use intents::Intent;
 pub use join_request::JoinRequest;
 pub use link::{BAD_LINK, GroupLink, code_hash, link_id};
@@ -57,6 +60,8 @@ pub(crate) use scheduled::check_schedule;
 pub use scheduled::{ALREADY_SENT, NO_SUCH_SCHEDULED, Scheduled, ScheduledCount};
 pub use settings::{GroupProfile, Permission, Settings};
 pub use silence::Mute;
+pub(crate) use stream::check_piece;
+pub use stream::{OpenStream, OpenStreams, StreamPiece};
 
 use crate::error::Rejection;
 

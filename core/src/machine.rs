@@ -108,6 +108,7 @@ impl Machine {
             Command::CreateUpload(c) => step.create_upload(c),
             Command::WriteChunk(c) => step.write_chunk(c),
             Command::CancelUpload(c) => step.cancel_upload(c),
+            Command::WritePiece(c) => step.write_piece(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -138,6 +139,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangePersonal(c) => personal::check_personal(c),
         Command::DeleteForMe(c) => personal::check_delete(c),
         Command::ChangeFavourite(c) => favourite::check_favourite(c),
+        Command::WritePiece(c) => feature::check_piece(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -186,6 +188,10 @@ impl Step<'_> {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     pub(crate) fn imports(&self) -> bool {

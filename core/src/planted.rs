@@ -201,10 +201,14 @@ pub enum Bug {
     VanishingKept,
     /// Count the vote of a user a second time.
     VoteTwice,
+    /// Forward under another id each time.
+    ForwardFreshIds,
+    /// Append a piece of a stream again when it is repeated.
+    PieceTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 75] = [
+    pub const ALL: [Bug; 77] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -280,6 +284,8 @@ impl Bug {
         Bug::NewcomersHaveRead,
         Bug::VanishingKept,
         Bug::VoteTwice,
+        Bug::ForwardFreshIds,
+        Bug::PieceTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -360,6 +366,8 @@ impl Bug {
             Bug::NewcomersHaveRead => "newcomers-have-read",
             Bug::VanishingKept => "vanishing-kept",
             Bug::VoteTwice => "vote-twice",
+            Bug::ForwardFreshIds => "forward-fresh-ids",
+            Bug::PieceTwice => "piece-twice",
         }
     }
 

@@ -21,6 +21,7 @@ mod people;
 mod personal;
 mod report;
 mod seen;
+mod stream;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 70] = [
+const KNOWN: [(Bug, u64); 72] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 2),
     (Bug::ForgetDedupOnRestart, 0),
@@ -86,6 +86,8 @@ const KNOWN: [(Bug, u64); 70] = [
     (Bug::NewcomersHaveRead, 15),
     (Bug::VanishingKept, 14),
     (Bug::VoteTwice, 8),
+    (Bug::ForwardFreshIds, 16),
+    (Bug::PieceTwice, 20),
 ];
 
 pub struct Detection {

@@ -64,6 +64,8 @@ pub struct Society {
     pub scheduling: bool,
     /// A device of the first user sends messages that vanish, and edits some.
     pub vanishing: bool,
+    /// Devices of the first user stream messages, each of which goes on with the streams of the other.
+    pub streams: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
     /// Users that come and go by the invite links that this owner makes.
@@ -80,6 +82,8 @@ pub struct Society {
     pub searches: bool,
     /// A device of each of the first two users asks and votes in polls.
     pub polls: bool,
+    /// A device of the first user forwards messages.
+    pub forwards: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -165,6 +169,8 @@ const CALLS: (u64, u64) = (7, 3);
 const SCHEDULING: (u64, u64) = (13, 9);
 /// The same for messages that vanish.
 const VANISHING: (u64, u64) = (23, 14);
+/// The same for streams.
+const STREAMS: (u64, u64) = (23, 20);
 /// The same for contacts.
 const CONTACTS: (u64, u64) = (10, 3);
 
@@ -184,6 +190,8 @@ const SEARCH_BLOCK: u64 = 8;
 const JOINS: (u64, u64) = (23, 15);
 /// The same for polls.
 const POLLS: (u64, u64) = (21, 9);
+/// The same for forwards.
+const FORWARDS: (u64, u64) = (23, 16);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -232,6 +240,7 @@ impl Plan {
         plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
         plan.society.vanishing = seed % VANISHING.0 == VANISHING.1;
+        plan.society.streams = seed % STREAMS.0 == STREAMS.1;
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {
@@ -252,6 +261,7 @@ impl Plan {
             plan.log.search_block = SEARCH_BLOCK;
         }
         plan.society.polls = seed % POLLS.0 == POLLS.1;
+        plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

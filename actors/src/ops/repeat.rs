@@ -104,7 +104,7 @@ pub(crate) async fn made_with(
 /// Whether the intent of the sender became this event.
 fn says(event: &Event, intent: &Intent) -> bool {
     let kind = match intent {
-        Intent::Message(body) => EventKind::Message(body.clone()),
+        Intent::Message(body) | Intent::Bundle(body) => EventKind::Message(body.clone()),
         Intent::Rename { name } => EventKind::Renamed { name: name.clone() },
         Intent::Join => EventKind::Added { users: vec![event.sender] },
         Intent::Leave => EventKind::Removed { user: event.sender },
@@ -145,6 +145,12 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::AnswerCall { call, answer, .. } => return answers(event, *call, *answer),
         Intent::EndCall { call } => {
             return matches!(&event.kind, EventKind::CallEnded { call: ended, .. } if ended == call);
+        }
+        // Without a text the event has what was streamed.
+        Intent::EndStream { to, text, aborted } => {
+            return matches!(&event.kind, EventKind::StreamEnded { to: ended, body, aborted: broken }
+                if ended == to && broken == aborted && (text.is_empty() || body.as_text() == Some(text)))
+                || event.kind.number() == EventKind::STREAM_ENDED && event.is_erased();
         }
         // The event names only those that were no members then.
         Intent::Add { users } => {

@@ -231,7 +231,8 @@ impl ShardState {
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
             | Command::CreateUpload(_)
-            | Command::CancelUpload(_) => self.commit_alone(command, reply),
+            | Command::CancelUpload(_)
+            | Command::WritePiece(_) => self.commit_alone(command, reply),
             Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
             Command::WriteChunk(_) => self.commit_in_turn(command, reply),
         }

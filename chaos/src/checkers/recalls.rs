@@ -105,7 +105,7 @@ fn compare(log: &FinalLog, head: u64, (first, last): (u64, u64), contents: &Cont
     let mut found = Vec::new();
     for entry in log.entries.iter().filter(|entry| (first..=last).contains(&entry.seq)) {
         let (message, is_edit) = match &entry.change {
-            Some(Change::Edited { to, .. }) => (*to, true),
+            Some(Change::Edited { to, .. } | Change::Streamed { to, .. }) => (*to, true),
             _ => (entry.seq, false),
         };
         if !entry.message && !is_edit || vanished.contains_key(&message) {

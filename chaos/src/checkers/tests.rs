@@ -15,6 +15,7 @@ mod reactions;
 mod scheduled;
 mod signals;
 mod spoilers;
+mod streams;
 mod vanishing;
 
 use proptest::prelude::*;

@@ -113,7 +113,7 @@ fn events(conversation: &str, log: &FinalLog, times: &Times<'_>, is_over: bool) 
                 Some(_) => {}
             },
             Some(Change::Recalled { to }) => drop(waiting.remove(to)),
-            Some(Change::Edited { .. } | Change::Pinned { .. }) | None => {}
+            Some(Change::Edited { .. } | Change::Pinned { .. } | Change::Streamed { .. }) | None => {}
         }
     }
     if is_over {

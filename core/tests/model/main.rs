@@ -325,6 +325,7 @@ fn stories_go_everywhere() {
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",
                 Effect::DuePlanned { .. } => "planned",
+                Effect::Grown { .. } => "grown",
             }));
         }
         let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));
@@ -336,6 +337,7 @@ fn stories_go_everywhere() {
             EventKind::Voted { removed: false, .. } => "voted",
             EventKind::Voted { removed: true, .. } => "unvoted",
             EventKind::PollClosed { .. } => "poll closed",
+            EventKind::StreamEnded { .. } => "stream ended",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",

@@ -11,6 +11,7 @@ pub mod event;
 pub mod events;
 pub mod favourites;
 pub mod files;
+pub mod forwards;
 pub mod groups;
 pub mod invitations;
 pub mod join_requests;
@@ -29,6 +30,7 @@ pub mod reports;
 pub mod scheduled;
 pub mod search;
 pub mod signals;
+pub mod streams;
 pub mod uploads;
 pub mod users;
 
@@ -54,10 +56,14 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(polls::vote, polls::take_back))
         .routes(routes!(polls::close))
         .routes(routes!(polls::votes))
+        .routes(routes!(forwards::forward))
+        .routes(routes!(forwards::broadcast))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))
         .routes(routes!(signals::send))
+        .routes(routes!(streams::write))
+        .routes(routes!(streams::end))
         .routes(routes!(calls::start))
         .routes(routes!(calls::accept))
         .routes(routes!(calls::refuse))

@@ -254,6 +254,7 @@ impl From<&Command> for wire::Command {
             Command::CreateUpload(c) => Wire::CreateUpload((&**c).into()),
             Command::WriteChunk(c) => Wire::WriteChunk((&**c).into()),
             Command::CancelUpload(c) => Wire::CancelUpload(c.into()),
+            Command::WritePiece(c) => Wire::WritePiece((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -340,6 +341,7 @@ impl TryFrom<wire::Command> for Command {
             Wire::CreateUpload(c) => Command::CreateUpload(Box::new(c.try_into()?)),
             Wire::WriteChunk(c) => Command::WriteChunk(Box::new(c.try_into()?)),
             Wire::CancelUpload(c) => Command::CancelUpload(c.try_into()?),
+            Wire::WritePiece(c) => Command::WritePiece(Box::new(c.try_into()?)),
         })
     }
 }

@@ -72,6 +72,8 @@ kept!(
     Invite,
     Member,
     Mute,
+    OpenStream,
+    OpenStreams,
     OutboxRow,
     OwedContact,
     OwnReactions,
@@ -88,6 +90,7 @@ kept!(
     ScheduledCount,
     Seen,
     Session,
+    StreamPiece,
     Upload,
     User
 );

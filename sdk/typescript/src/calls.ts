@@ -3,7 +3,7 @@
 import { adminCallOf } from "./admin-calls.js";
 import type { Init } from "./codec.js";
 import { ProtocolError } from "./errors.js";
-import { bodyText } from "./event.js";
+import { bodyText, TEXT } from "./event.js";
 import { hex, ofHex } from "./ids.js";
 import {
   base64Of,
@@ -134,7 +134,7 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
         const messages = listOf(page["messages"]);
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
-        const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
+        const states = messages.filter((message) => "edited" in message || "streaming" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
         const polls = messages.filter((message) => "poll" in message).map(pollOf);
         return { case: "page", value: { conversation, events, head, more, reactions, states, polls } };
@@ -182,6 +182,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const { request: key, conversation, seq, body } = request.value;
       const call = { method: "PATCH", path: `${of(conversation)}/messages/${seq}`, body: { body: bodyOf(body) }, key: hex(key) } as const;
       return placed(call, conversation, key);
+    }
+    case "writePiece": {
+      const { conversation, seq, index, text } = request.value;
+      return one(post(`${of(conversation)}/messages/${seq}/pieces`, { index, text }), () => DONE);
+    }
+    case "endStream": {
+      const { request: key, conversation, seq, text, aborted } = request.value;
+      return placed(post(`${of(conversation)}/messages/${seq}/end`, { text, aborted }, key), conversation, key);
     }
     case "recallMessage": {
       const { request: key, conversation, seq } = request.value;
@@ -241,6 +249,15 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         case: "votes",
         value: { votes: listOf(page["votes"]).map(vote), more: page["more"] === true },
       }));
+    }
+    case "forward": {
+      const { request: key, from, seqs, to, bundle, text } = request.value;
+      return one(post("/v1/forward", { from, seqs, to, bundle, ...(text === "" ? {} : { text }) }, key), forwardedOf);
+    }
+    case "broadcast": {
+      const { request: key, body, after, limit } = request.value;
+      const more = { ...(after === 0 ? {} : { after: String(after) }), ...(limit === 0 ? {} : { limit }) };
+      return one(post("/v1/broadcast", { body: bodyOf(body), ...more }, key), forwardedOf);
     }
     case "admin":
       return adminCallOf(request.value);
@@ -542,6 +559,33 @@ function unlessSo({ calls, mayMiss, read }: Calls, code: string, text: string): 
   return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
 }
 
+const KINDS: ReadonlyMap<unknown, number> = new Map([
+  ["rejected", wire.FailureKind.REJECTED],
+  ["overloaded", wire.FailureKind.OVERLOADED],
+  ["unavailable", wire.FailureKind.UNAVAILABLE],
+  ["failed_precondition", wire.FailureKind.FAILED_PRECONDITION],
+]);
+
+function failureOf({ kind, code, detail, retry_after_ms }: Json): Init<wire.Failure> {
+  const again = { retryAfterMs: numberOf(retry_after_ms ?? 0) };
+  return { kind: KINDS.get(kind) ?? wire.FailureKind.UNAVAILABLE, code: textOf(code), text: textOf(detail), ...again };
+}
+
+function forwardedOf({ outcomes, next }: Json): Init<ServerMessage> {
+  const outcome = ({ conversation, placed: places, problem }: Json): Init<wire.ForwardOutcome> => {
+    const place = ({ seq, time_ms, client_message_id, duplicate }: Json): Init<wire.SendAck> => ({
+      clientMessageId: ofHex(textOf(client_message_id)),
+      seq: numberOf(seq),
+      timeMs: numberOf(time_ms),
+      duplicate: duplicate === true,
+      conversation: textOf(conversation),
+    });
+    const failure = problem === undefined ? {} : { failure: failureOf(objectOf(problem)) };
+    return { conversation: textOf(conversation), acks: listOf(places).map(place), ...failure };
+  };
+  return { case: "forwarded", value: { outcomes: listOf(outcomes).map(outcome), next: numberOf(next ?? 0) } };
+}
+
 function pollOf({ seq, poll }: Json): wire.PollState {
   const { counts, voters, mine, closed } = objectOf(poll);
   const votes = { counts: numbersOf(counts), voters: numberOf(voters), mine: numbersOf(mine) };
@@ -559,9 +603,14 @@ function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
   return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
-export function stateOf({ seq, edited, erased, deleted, kind }: Json): Init<wire.MessageState> {
+export function stateOf({ seq, edited, streaming, erased, deleted, kind }: Json): Init<wire.MessageState> {
   const isGone = { erased: erased === true && kind === "unknown", deleted: deleted === true };
   const state = { seq: numberOf(seq), ...isGone, edits: [], body: undefined };
+  if (streaming !== undefined) {
+    const { text, pieces } = objectOf(streaming);
+    const body = { kind: TEXT, content: new TextEncoder().encode(textOf(text)) };
+    return { ...state, body, streaming: true, pieces: numberOf(pieces) };
+  }
   if (edited === undefined) return state;
   const { edits, body } = objectOf(edited);
   if (!Array.isArray(edits)) throw new ProtocolError("the answer has no list where the HTTP API has one");

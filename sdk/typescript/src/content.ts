@@ -19,7 +19,8 @@ export type TypedBody =
   | { readonly type: "location"; readonly value: wire.LocationBody }
   | { readonly type: "custom"; readonly value: wire.CustomBody }
   | { readonly type: "notice"; readonly value: wire.NoticeBody }
-  | { readonly type: "poll"; readonly value: wire.PollBody };
+  | { readonly type: "poll"; readonly value: wire.PollBody }
+  | { readonly type: "bundle"; readonly value: wire.BundleBody };
 
 /** A body to send; fields that are left out are empty. */
 export type NewBody = { [T in TypedBody as T["type"]]: { readonly type: T["type"]; readonly value: Init<T["value"]> } }[TypedBody["type"]];
@@ -37,6 +38,7 @@ const KINDS: Readonly<Record<TypedBody["type"], readonly [number, Type<any>]>> =
   custom: [wire.BodyKind.BODY_CUSTOM, wire.CustomBody],
   notice: [wire.BodyKind.BODY_NOTICE, wire.NoticeBody],
   poll: [wire.BodyKind.BODY_POLL, wire.PollBody],
+  bundle: [wire.BodyKind.BODY_BUNDLE, wire.BundleBody],
 };
 
 /** The kind of a body, and its bytes. */
@@ -69,6 +71,8 @@ export interface SendOptions {
   readonly mentionsEveryone?: boolean;
   /** Milliseconds after which the content vanishes everywhere; 0: it stays. */
   readonly expiresInMs?: number;
+  /** The message grows by `writePiece` until `endStream`. Its first text may be empty. */
+  readonly stream?: boolean;
 }
 
 /** The kind of what an application sends, and its bytes. */
@@ -79,7 +83,7 @@ export function bytesOf(body: string | Uint8Array | NewBody, kind: number): read
 
 /** The context of a message that refers to something, or vanishes. */
 export function contextOf(options: SendOptions): { readonly context?: wire.Context } {
-  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0 } = options;
-  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0;
-  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs } } : {};
+  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0, stream = false } = options;
+  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0 || stream;
+  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs, stream } } : {};
 }

@@ -254,6 +254,31 @@ export abstract class Requests extends PersonalRequests {
     return acked(request, await this.call({ case: "closePoll", value }, "sendAck"));
   }
 
+  /** Sends messages that this user sees to other conversations, nothing twice under one request. */
+  async forward(
+    from: string,
+    seqs: readonly number[],
+    to: readonly string[],
+    options: Change & { readonly bundle?: boolean; readonly text?: string } = {},
+  ): Promise<wire.ForwardOutcome[]> {
+    const { bundle = false, text = "" } = options;
+    const value = { request: requestId(options), from: conversationId(from), seqs, to, bundle, text };
+    return (await this.call({ case: "forward", value }, "forwarded")).outcomes;
+  }
+
+  /** Sends a message to the direct conversation of each contact. */
+  async broadcast(text: string | wire.Body, change: Change = {}): Promise<wire.ForwardOutcome[]> {
+    const body = typeof text === "string" ? { kind: TEXT, content: new TextEncoder().encode(text) } : text;
+    const request = requestId(change);
+    const outcomes: wire.ForwardOutcome[] = [];
+    for (let after = 0; ; ) {
+      const page = await this.call({ case: "broadcast", value: { request, body, after, limit: 0 } }, "forwarded");
+      outcomes.push(...page.outcomes);
+      if (page.next <= after) return outcomes;
+      after = page.next;
+    }
+  }
+
   /** All votes of a poll that is not anonymous, in order of the ids of their users. */
   async votes(conversation: string, poll: number): Promise<wire.UserVote[]> {
     const votes: wire.UserVote[] = [];
@@ -305,6 +330,19 @@ export abstract class Requests extends PersonalRequests {
   /** The settings of a group, all of them. */
   group(group: string): Promise<wire.Group> {
     return this.call({ case: "showGroup", value: { conversation: conversationId(group) } }, "group");
+  }
+
+  /** Appends a piece to an own stream. `index` is the number of pieces before it: a repeat is harmless. */
+  async writePiece(conversation: string, message: number, index: number, text: string): Promise<void> {
+    const value = { conversation: conversationId(conversation), seq: message, index, text };
+    await this.call({ case: "writePiece", value }, "done");
+  }
+
+  /** Ends an own stream with this text, or with what was streamed. */
+  async endStream(conversation: string, message: number, text = "", aborted = false, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: message, text, aborted };
+    return acked(request, await this.call({ case: "endStream", value }, "sendAck"));
   }
 
   /** Lets new messages of a group or direct conversation vanish after so many seconds; 0: they stay. */

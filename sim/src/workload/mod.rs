@@ -7,8 +7,8 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
-//! [`burner`] vanish, and in [`polls`] two users vote. They act until the simulation ends the
-//! workload, send their final messages, and fall silent.
+//! [`burner`] vanish, in [`polls`] two users vote, a [`forwarder`] forwards, and messages of a
+//! [`streamer`] grow. They act until the simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -20,6 +20,7 @@ mod calls;
 mod changes;
 mod device;
 mod device_store;
+mod forwarder;
 mod group_owner;
 mod guest;
 mod keeper;
@@ -31,6 +32,7 @@ mod reactions;
 mod searcher;
 mod sharer;
 mod stranger;
+mod streamer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -319,6 +321,14 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         if workload.plan.society.polls && here(number) {
             tokio::spawn(polls::live(workload.clone(), number, user));
         }
+    }
+    let number = next();
+    if workload.plan.society.forwards && here(number) {
+        tokio::spawn(forwarder::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.streams && here(number) {
+        tokio::spawn(streamer::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -18,6 +18,7 @@ const SILENT: ReadonlySet<string> = new Set([
   "edited",
   "recalled",
   "vanished",
+  "streamEnded",
   "voted",
   "pollClosed",
   "callAnswered",

@@ -242,7 +242,7 @@ export class Timeline {
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
-    if (content.kind === "edited") return this.revise(content.to, event.seq, content);
+    if (content.kind === "edited" || content.kind === "streamEnded") return this.revise(content.to, event.seq, content);
     if (content.kind === "recalled" || content.kind === "vanished") return this.revise(content.to, event.seq, undefined);
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;

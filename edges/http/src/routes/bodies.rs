@@ -3,6 +3,8 @@
 //! A typed body that is shown has its bytes in `content` too, for clients that only pass them on.
 //! Text is the source of Markdown, as its sender wrote it: this edge renders nothing.
 
+pub mod bundle;
+mod refers;
 pub mod schema;
 
 use base64::Engine;
@@ -10,15 +12,17 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use troupe_core::content::{
-    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+    Attachment, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
 };
 use troupe_core::{Body, limits};
 use utoipa::ToSchema;
 
-use crate::ids::{Id, users};
+pub use self::refers::Refers;
+use crate::ids::Id;
 use crate::json::whole_given;
 use crate::problem::Problem;
-use crate::query::{GREATEST, seq};
+use crate::query::GREATEST;
+use crate::routes::bodies::bundle::BundledMessage;
 use crate::routes::messages::given;
 
 /// The body of a message. Each type has fields of its own.
@@ -29,7 +33,7 @@ pub struct MessageBody {
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub kind: Option<u32>,
     /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`,
-    /// `notice` or `poll`. A kind that the server does not know has none.
+    /// `notice`, `poll` or `bundle`. A kind that the server does not know has none.
     #[serde(rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub type_name: Option<String>,
     /// Of a text or a notice.
@@ -91,6 +95,13 @@ pub struct MessageBody {
     /// The time at which a poll closes by itself.
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub ends_ms: Option<u64>,
+    /// The conversation of the messages of a bundle. Only a forward makes one.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of a bundle.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub messages: Option<Vec<BundledMessage>>,
 }
 
 /// A file of the cluster.
@@ -106,65 +117,6 @@ pub struct FileRef {
     /// Such as `image/png`.
     #[serde(rename = "type")]
     media_type: String,
-}
-
-/// The references of a message, beside its text or body.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub struct Refers {
-    /// The seq of the message that this one answers.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub reply_to: u64,
-    /// The seq of the first message of its thread.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub thread: u64,
-    /// Users that the message mentions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub mentions: Vec<Id>,
-    #[serde(skip_serializing_if = "is_false")]
-    #[schema(required = false)]
-    pub mentions_everyone: bool,
-    /// The content vanishes so many milliseconds after the time of the message.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub expires_in_ms: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-impl Refers {
-    pub fn context(self) -> Result<Option<Box<Context>>, Problem> {
-        let context = Context {
-            reply_to: seq("reply_to", self.reply_to)?,
-            thread: seq("thread", self.thread)?,
-            mentions: users(&self.mentions)?,
-            mentions_everyone: self.mentions_everyone,
-            expires_in_ms: self.expires_in_ms,
-        };
-        Ok(Some(Box::new(context)).filter(|context| **context != Context::default()))
-    }
-}
-
-impl From<&Body> for Refers {
-    fn from(body: &Body) -> Refers {
-        body.context.as_deref().map(Refers::from).unwrap_or_default()
-    }
-}
-
-impl From<&Context> for Refers {
-    fn from(context: &Context) -> Refers {
-        let Context { reply_to, thread, ref mentions, mentions_everyone, expires_in_ms } = *context;
-        let mentions = mentions.iter().copied().map(Id).collect();
-        Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms }
-    }
 }
 
 impl MessageBody {
@@ -388,6 +340,7 @@ impl From<Content> for MessageBody {
                 ends_ms: number(ends_ms),
                 ..none
             },
+            Content::Bundle(bundle) => bundle::shown(bundle),
             Content::Notice(Notice { text }) => MessageBody { text: Some(text), ..none },
         }
     }

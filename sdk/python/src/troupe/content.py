@@ -8,6 +8,7 @@ from .errors import ProtocolError
 from .ids import Seq, UserId
 from .wire import (
     BodyKind,
+    BundleBody,
     CardBody,
     Context,
     CustomBody,
@@ -34,6 +35,7 @@ TypedBody = (
     | CustomBody
     | NoticeBody
     | PollBody
+    | BundleBody
 )
 
 _KINDS: dict[int, type[TypedBody]] = {
@@ -48,6 +50,7 @@ _KINDS: dict[int, type[TypedBody]] = {
     BodyKind.BODY_CUSTOM: CustomBody,
     BodyKind.BODY_NOTICE: NoticeBody,
     BodyKind.BODY_POLL: PollBody,
+    BodyKind.BODY_BUNDLE: BundleBody,
 }
 _NUMBERS = {body: int(kind) for kind, body in _KINDS.items()}
 
@@ -72,7 +75,8 @@ def context_of(
     mentions: Iterable[UserId | int],
     mentions_everyone: bool,
     expires_in_ms: int = 0,
+    stream: bool = False,
 ) -> bytes:
     """What a message refers to, and when it vanishes, encoded. Empty: nothing."""
     users = [int(user) for user in mentions]
-    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms).encode()
+    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms, stream).encode()
