@@ -179,6 +179,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "link_expired"
             | "not_taken"
             | "contact_blocked"
+            | "no_contact"
+            | "members_hidden"
             | "bad_file_link",
         ) => StatusCode::FORBIDDEN,
         (
