@@ -124,7 +124,7 @@ export async function a_conversation_has_an_own_state({ demo, browser }) {
   await page.waitForSelector(entry(other));
   // The history goes for this user alone.
   await option(page, "clear");
-  await page.click("dialog .danger");
+  await page.click("dialog .button.danger");
   await closed(page);
   await page.waitForSelector('.chat:has-text("Nothing here yet")');
   await bob.say(group, "three");
@@ -237,7 +237,9 @@ export async function messages_are_pinned_and_their_readers_named({ demo, browse
   const visitor = await Visitor.of(browser);
   const page = await visitor.open(demo.link("alice"));
   await room(page, group);
-  await page.waitForSelector('.line:has-text("talk")');
+  // It opens at the first unread message.
+  await page.click(".latest");
+  await page.waitForSelector('.line:has-text("talk 130")');
   await choose(page, "talk 130", "Pin for all");
   await page.waitForSelector('.pins:has-text("talk 130")');
   const { messages } = await alice.ask("GET", `/v1/conversations/${group}/messages?after=0&limit=5`);

@@ -2,17 +2,17 @@
  * Journeys in Chromium on a cluster of real nodes: node journeys/run.mjs [name ...]
  *
  * The environment has TROUPE (the program, with troupe-lab beside it) and CHROMIUM, and may have
- * TROUPE_WEB, a folder whose files are served instead of those in the program, and TROUPE_SHOTS, a
- * folder for pictures of pages that failed.
+ * TROUPE_WEB, a folder whose files are served instead of those in the program, TROUPE_SHOTS, a
+ * folder for pictures of pages that failed, and TROUPE_PATIENCE, a factor for all waits.
  */
 
 import { readdirSync } from "node:fs";
 import { Demo } from "./demo.mjs";
-import { launch } from "./page.mjs";
+import { launch, PATIENCE } from "./page.mjs";
 
 const HELPERS = ["demo.mjs", "page.mjs", "run.mjs"];
 /** Milliseconds of one journey. */
-const MOST_MS = 180_000;
+const MOST_MS = 180_000 * PATIENCE;
 const wanted = process.argv.slice(2);
 const files = readdirSync(import.meta.dirname ?? new URL(".", import.meta.url).pathname).filter((name) => name.endsWith(".mjs") && !HELPERS.includes(name));
 

@@ -159,7 +159,9 @@ export async function axe_finds_nothing_in_newer_parts({ demo, browser }) {
         await page.waitForSelector("dialog mark");
       }
       await look(act);
+      // In a field of a search the first press empties it.
       await page.keyboard.press("Escape");
+      if (act === "search") await page.keyboard.press("Escape");
     }
     await visitor.close();
   }

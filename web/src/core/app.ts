@@ -81,7 +81,7 @@ export class App {
         return await this.signIn(link.name, link.password);
       } catch (error) {
         if (!(error instanceof TroupeError)) throw error;
-        return this.out(error.code);
+        return this.out(error.code || "unavailable");
       }
     }
     const account = this.accounts.current(this.clusters);
@@ -95,7 +95,7 @@ export class App {
       await this.begin(account, await this.sessionOf(account.store, {}));
     } catch (error) {
       if (!(error instanceof TroupeError)) throw error;
-      this.out(error.code);
+      this.out(error.code || "unavailable");
     }
   }
 

@@ -50,8 +50,8 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
   let day = Number.NaN;
   let last: Event | undefined;
   let isMarked = unreadAfter === undefined;
-  if (timeline.isLoaded && timeline.atStart) put({ is: "start", key: "start" });
   const visible = timeline.entries.filter(({ event, isHidden }) => !isHidden && !SILENT.has(event.content.kind) && !isErased(event));
+  if (timeline.isLoaded && timeline.atStart && visible.length + timeline.pending.length > 0) put({ is: "start", key: "start" });
   visible.forEach((entry, at) => {
     const { event } = entry;
     const today = dayOf(event.timeMs);

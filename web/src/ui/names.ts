@@ -101,6 +101,12 @@ export function noteText(session: Session, event: Event, t: Words): string {
       return notes.edited(by);
     case "recalled":
       return notes.recalled(by);
+    case "vanished":
+      return t.vanishedMessage;
+    case "voted":
+      return notes.voted(by);
+    case "pollClosed":
+      return notes.pollClosed(by);
     case "callStarted":
       return notes.called(by, content.video);
     case "callAnswered":
@@ -108,7 +114,7 @@ export function noteText(session: Session, event: Event, t: Words): string {
     case "callEnded":
       return callText(content, name(content.caller), t);
     case "unsupported":
-      return isErased(event) ? t.recalledMessage : t.unsupportedEvent(content.number);
+      return isErased(event) ? t.erasedMessage : t.unsupportedEvent(content.number);
     default:
       return "";
   }

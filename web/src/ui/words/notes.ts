@@ -28,6 +28,8 @@ export const en = {
     joinRefused: (by: string, user: string) => `${by} refused the request of ${user} to join`,
     pinned: (by: string) => `${by} pinned a message`,
     unpinned: (by: string) => `${by} took a pin away`,
+    voted: (by: string) => `${by} voted`,
+    pollClosed: (by: string) => `${by} closed a poll`,
     called: (by: string, video: boolean) => (video ? `${by} began a video call` : `${by} began a call`),
   },
 };
@@ -60,6 +62,8 @@ export const zh: typeof en = {
     joinRefused: (by, user) => `${by} 拒绝了 ${user} 的入群申请`,
     pinned: (by) => `${by} 置顶了一条消息`,
     unpinned: (by) => `${by} 取消了置顶`,
+    voted: (by) => `${by} 投了票`,
+    pollClosed: (by) => `${by} 结束了投票`,
     called: (by, video) => (video ? `${by} 发起了视频通话` : `${by} 发起了通话`),
   },
 };
