@@ -83,7 +83,7 @@ export async function messages_vanish_at_their_time({ demo, browser }) {
   await page.waitForSelector('.note:has-text("vanish after 1 day")');
   await until(async () => assert.equal((await bob.ask("GET", `/v1/conversations/${talk}/settings`)).retention_seconds, 86_400));
   await bob.ask("PATCH", `/v1/conversations/${talk}`, { retention_seconds: 0 }, key());
-  await page.waitForSelector('.note:has-text("lets new messages stay")');
+  await page.waitForSelector('.note:has-text("set new messages to stay")');
   await visitor.close();
 }
 
