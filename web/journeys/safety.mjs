@@ -183,17 +183,64 @@ export async function axe_finds_nothing_in_the_console({ demo, browser }) {
   }
 }
 
-export async function the_keyboard_alone_is_enough({ demo, browser }) {
-  const visitor = await Visitor.of(browser);
-  const page = await visitor.open(demo.url());
-  await page.waitForSelector("form");
-  const focusOn = async (wanted) => {
+/** Presses Tab until the focus is there. */
+function tabs(page) {
+  return async (wanted) => {
     for (let step = 0; step < 60; step++) {
       if (await page.evaluate((selector) => document.activeElement?.matches(selector) ?? false, wanted)) return;
       await page.keyboard.press("Tab");
     }
     assert.fail(`Tab does not reach ${wanted}`);
   };
+}
+
+export async function a_poll_and_options_by_the_keyboard_alone({ demo, browser }) {
+  const [alice, bob] = [await User.login(demo, "alice"), await User.login(demo, "bob")];
+  const group = await alice.group(fresh("keys "), [bob.id]);
+  const visitor = await Visitor.of(browser);
+  const page = await visitor.open(demo.link("alice"));
+  await room(page, group);
+  const focusOn = tabs(page);
+  await focusOn('[data-act="extras"]');
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  assert.ok(await page.evaluate(() => document.activeElement?.matches('[data-act="extras"]')), "Escape gives the focus back");
+  await page.keyboard.press("Enter");
+  await focusOn('[data-act="poll"]');
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("dialog form");
+  await focusOn('[data-act="question"]');
+  await page.keyboard.type("Now?");
+  for (const option of ["yes", "no"]) {
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(option);
+  }
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".poll input");
+  await until(async () => assert.ok(await page.evaluate(() => document.activeElement?.matches('[data-act="extras"]')), "the end of a dialog gives the focus back"));
+  await focusOn(".poll input");
+  await page.keyboard.press("Space");
+  await page.waitForSelector('.poll label.mine:has-text("yes")');
+  // The options of a conversation, from the list and from its header.
+  await focusOn(`.sidebar a[href="#/c/${group}"]`);
+  await page.keyboard.press("ContextMenu");
+  await page.waitForSelector('dialog [data-act="archive"]');
+  await page.keyboard.press("Escape");
+  await until(async () => assert.ok(await page.evaluate((href) => document.activeElement?.getAttribute("href") === href, `#/c/${group}`)));
+  await focusOn('.chat header [data-act="room"]');
+  await page.keyboard.press("Enter");
+  await focusOn('dialog [data-act="pin"]');
+  await page.keyboard.press("Enter");
+  await page.waitForSelector('dialog [data-act="unpin"]');
+  assert.ok(await page.evaluate(() => document.activeElement?.matches('[data-act="unpin"]')), "the button keeps the focus");
+  await visitor.close();
+}
+
+export async function the_keyboard_alone_is_enough({ demo, browser }) {
+  const visitor = await Visitor.of(browser);
+  const page = await visitor.open(demo.url());
+  await page.waitForSelector("form");
+  const focusOn = tabs(page);
   const { name, password } = demo.account("alice");
   await focusOn('[name="username"]');
   await page.keyboard.type(name);

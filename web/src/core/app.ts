@@ -7,9 +7,11 @@ import {
   IndexedDbStore,
   type Locks,
   MemoryStore,
+  Rejected,
   sharedByTabs,
   storeOfPlatform,
   TroupeError,
+  Unavailable,
   websocketDialer,
 } from "troupe-chat";
 import { type Account, Accounts, type Link, linkOf, storeName } from "./accounts";
@@ -113,6 +115,20 @@ export class App {
     await this.begin({ name: session.client.name ?? name, cluster: this.clusters[0] ?? "", store }, session, true);
   }
 
+  /** Sets a password in the step of a login, as a one-time password wants it, and signs in. */
+  async signInWithNew(name: string, password: string, newPassword: string): Promise<void> {
+    const device = this.deviceOf(storeName(this.clusters[0] ?? "", name));
+    const body = JSON.stringify({ name, password, device, new_password: newPassword });
+    const headers = { "content-type": "application/json" };
+    const answer = await this.page.fetch("/v1/login", { method: "POST", headers, body }).catch(() => undefined);
+    if (answer === undefined || answer.status >= 500) throw new Unavailable("no node answers");
+    if (!answer.ok) {
+      const { code, detail } = (await answer.json()) as { code: string; detail: string };
+      throw new Rejected(detail, code);
+    }
+    await this.signIn(name, newPassword);
+  }
+
   async register(name: string, password: string, invite: string): Promise<void> {
     const client = new Client({ nodes: [this.origin], name, password, invite, dialer: fallbackDialer() });
     await client.register();
@@ -181,15 +197,20 @@ export class App {
 
   private async sessionOf(store: string, credentials: { name?: string; password?: string }): Promise<Session> {
     const held = await storeOfPlatform(store);
-    const key = `troupe.device ${store}`;
-    const device = this.browser.get(key) ?? deviceName(this.page.navigator.userAgent);
-    this.browser.set(key, device);
+    const device = this.deviceOf(store);
     const isKept = !(held instanceof MemoryStore);
     const { locks } = this.page.navigator as { locks?: Locks };
     // Tabs share a session only where they share its store.
     const share = isKept && locks !== undefined ? { share: sharedByTabs(store) } : {};
     const dialer = dialerOf(this.page.location.host);
     return new Session({ nodes: [this.origin], store: held, device, dialer, ...credentials, ...share }, !isKept);
+  }
+
+  private deviceOf(store: string): string {
+    const key = `troupe.device ${store}`;
+    const device = this.browser.get(key) ?? deviceName(this.page.navigator.userAgent);
+    this.browser.set(key, device);
+    return device;
   }
 
   /** The address leads to another cluster now: its accounts are others. */
