@@ -169,6 +169,11 @@ pub fn answer_of(reply: Reply) -> Outcome {
             let hash = file.map(|hash| bytes::Bytes::copy_from_slice(&hash.0)).unwrap_or_default();
             Ok(Answer::message(ServerMessage::Upload(wire::Upload { received, size, hash, expires_ms: expires.0 })))
         }
+        Reply::Room { bytes, reserved: reserved_bytes, until } => {
+            let reserved_until_ms = until.0;
+            let usage = wire::Usage { bytes, reserved_bytes, reserved_until_ms, ..wire::Usage::default() };
+            Ok(Answer::message(ServerMessage::Usage(usage)))
+        }
         Reply::Rejected(rejection) => Err(rejection.into()),
     }
 }

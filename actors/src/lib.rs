@@ -38,6 +38,7 @@ pub mod node;
 pub mod ops;
 pub mod output;
 pub mod passwords;
+mod pictures;
 pub mod places;
 pub mod presence;
 pub mod proposals;

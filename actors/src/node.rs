@@ -32,6 +32,7 @@ use crate::message::{Outcome, Refusal, Request};
 use crate::ops::admin::{audit, operate};
 use crate::output::Output;
 use crate::passwords::{Hashing, Passwords};
+use crate::pictures::Pictures;
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
@@ -130,6 +131,7 @@ impl NodeHandle {
         let service = Service::new(Shared {
             context: context.clone(),
             passwords: Passwords::new(platform.clone(), hashing),
+            pictures: Pictures::new(&platform),
             directory: Directory::default(),
             output: Arc::new(Output::new(allowed.output_bytes, platform.metrics.clone())),
             places: Places::new(allowed.clone()),

@@ -27,6 +27,7 @@ use crate::ops::verify::{self, Known};
 use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, send};
 use crate::output::Output;
 use crate::passwords::Passwords;
+use crate::pictures::Pictures;
 use crate::places::Places;
 use crate::router::PATIENCE;
 
@@ -38,6 +39,7 @@ pub struct Service(Arc<Shared>);
 pub struct Shared {
     pub(crate) context: NodeContext,
     pub(crate) passwords: Passwords,
+    pub(crate) pictures: Pictures,
     pub(crate) directory: Directory,
     pub(crate) places: Places,
     pub(crate) budgets: Arc<Budgets>,

@@ -26,6 +26,7 @@ mod pretender;
 mod reading;
 mod site;
 mod streams;
+mod uploads;
 mod votes;
 mod waking;
 mod web;

@@ -7,7 +7,7 @@ mod pages;
 mod polls;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use troupe_core::event::ContentHash;
@@ -341,6 +341,9 @@ pub struct History {
     /// Absent where no replica was asked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<u64, BTreeMap<Conversation, BTreeMap<FileName, FileName>>>,
+    /// By replica, then conversation: the files that its events refer to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<u64, BTreeMap<Conversation, BTreeSet<FileName>>>,
     /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
     /// By replica; absent if it was not asked.

@@ -7,6 +7,7 @@ mod calls;
 mod changes;
 mod contacts;
 mod favourites;
+mod file_messages;
 mod files;
 mod history;
 mod join_requests;
@@ -38,6 +39,7 @@ use crate::error::{Error, Result};
 
 pub use contacts::*;
 pub use favourites::*;
+pub use file_messages::*;
 pub use files::*;
 pub use history::*;
 pub use join_requests::*;

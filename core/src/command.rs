@@ -10,6 +10,7 @@ mod import;
 mod personal;
 mod profile;
 mod report;
+mod room;
 mod seen;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
@@ -21,12 +22,13 @@ pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, Inv
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub use favourite::ChangeFavourite;
-pub use file::{CancelUpload, CreateUpload, WriteChunk};
+pub use file::{CancelUpload, CreateUpload, KeepPreview, WriteChunk};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use personal::{ChangePersonal, DeleteForMe, PersonalChange};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
+pub use room::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 pub use seen::{NoteSeen, ShowPresence};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
@@ -52,6 +54,9 @@ pub enum Command {
     HearContact(Box<HearContact>),
     /// Other shards have committed these versions of contacts.
     SettleContacts(SettleContacts),
+    ReserveRoom(Box<ReserveRoom>),
+    /// The shard of a conversation relays how much room the user takes there.
+    HearRoom(Box<HearRoom>),
 
     // In the slot of the invitation.
     ChangeInvite(Box<ChangeInvite>),
@@ -77,6 +82,9 @@ pub enum Command {
     CreateUpload(Box<CreateUpload>),
     WriteChunk(Box<WriteChunk>),
     CancelUpload(CancelUpload),
+    KeepPreview(Box<KeepPreview>),
+    /// The shards of users have committed these versions.
+    SettleRooms(SettleRooms),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -108,7 +116,10 @@ boxed!(
     CloseReport,
     CreateUpload,
     WriteChunk,
-    ChangePersonal
+    ChangePersonal,
+    ReserveRoom,
+    HearRoom,
+    KeepPreview
 );
 
 impl Command {
@@ -129,6 +140,9 @@ impl Command {
             Command::HearContact(c) => c.user.slot(),
             Command::SettleContacts(c) => c.slot,
             Command::ChangeFavourite(c) => c.user.slot(),
+            Command::ReserveRoom(c) => c.user.slot(),
+            Command::HearRoom(c) => c.user.slot(),
+            Command::SettleRooms(c) => c.slot,
             Command::SetGate(c) => c.conversation.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
@@ -146,6 +160,7 @@ impl Command {
             Command::CreateUpload(c) => c.conversation.slot(),
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
+            Command::KeepPreview(c) => c.conversation.slot(),
         }
     }
 }
@@ -176,7 +191,9 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
-            Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::ReserveRoom(_) => true,
+            Command::KeepPreview(_) => true,
+            Command::HearRoom(_) | Command::SettleRooms(_) => false,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

@@ -118,8 +118,12 @@ contents! {
 }
 
 impl Content {
-    /// The hashes of all files that it refers to. The files must be durable before an event may
-    /// refer to them; the place for that check is before the append.
+    /// Whether each body of this kind is a file: an image, a voice message, a video or any other.
+    pub fn is_file(kind: u32) -> bool {
+        matches!(kind, Content::IMAGE | Content::VOICE | Content::VIDEO | Content::FILE)
+    }
+
+    /// The hashes of all files that it refers to.
     pub fn files(&self) -> Vec<&Bytes> {
         let (file, preview) = match self {
             Content::Image(image) => (image.file.as_ref(), Some(&image.preview)),

@@ -10,6 +10,7 @@
 //! content; numbers are never reused.
 
 mod append;
+mod attachment;
 mod ban;
 mod call;
 mod edit;

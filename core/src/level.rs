@@ -122,6 +122,10 @@ impl Command {
             | Command::CreateUpload(_)
             | Command::WriteChunk(_)
             | Command::CancelUpload(_)
+            | Command::KeepPreview(_)
+            | Command::ReserveRoom(_)
+            | Command::HearRoom(_)
+            | Command::SettleRooms(_)
             | Command::ChangePersonal(_)
             | Command::DeleteForMe(_)
             | Command::ChangeFavourite(_) => Level::SECOND,

@@ -2,9 +2,11 @@
 //!
 //! Invariant: bounded. A bound that concerns one file only stands in that file.
 
+mod files;
 mod groups;
 mod messages;
 
+pub use files::*;
 pub use groups::*;
 pub use messages::*;
 
@@ -96,29 +98,6 @@ pub const PAGE_BANS: usize = 500;
 pub const JOIN_REQUESTS_PER_DAY: u64 = 100;
 /// Requests to join in one page of those of a group.
 pub const PAGE_JOIN_REQUESTS: usize = 100;
-/// Bytes of a chunk of a file, and of one write of an upload. Above it: `Rejected(bad_request)`.
-pub const CHUNK_BYTES: usize = 64 * 1024;
-/// Uploads of one user in one conversation without their last byte. Above it:
-/// `Rejected(too_many_uploads)`.
-pub const UPLOADS_OPEN: u32 = 16;
-/// Bytes of the files of one user in one conversation, uploads included. Above it:
-/// `Rejected(files_full)`; files that no event refers to make room after a day.
-pub const FILES_BYTES_OF_USER: u64 = 2 * 1024 * 1024 * 1024;
-/// Bytes of all files of one conversation, with the same behaviour at the limit.
-pub const FILES_BYTES_OF_CONVERSATION: u64 = 20 * 1024 * 1024 * 1024;
-/// Milliseconds after which an upload expires, whole or not: a day.
-pub const UPLOAD_MS: u64 = 24 * 3_600 * 1_000;
-/// Milliseconds after which a file that no event refers to is removed: a day.
-pub const UNREFERENCED_MS: u64 = 24 * 3_600 * 1_000;
-/// Chunks that one piece of due work removes. Further ones are a piece of their own.
-pub const CHUNKS_REMOVED: u64 = 64;
-/// Chunks of a file in one answer. A reader asks for the next.
-pub const FILE_PART_CHUNKS: usize = 4;
-/// Chunks that wait for their turn in a shard, of all uploads. Above it: `Overloaded`.
-pub const CHUNKS_WAITING: usize = 64;
-/// Bytes of chunks that a node accepts per second, and at once. Above it a write waits, and after
-/// [`PACE_MS`]: `Overloaded(rate_limited)`.
-pub const CHUNK_BYTES_PER_SECOND: (u64, u64) = (8 * 1024 * 1024, 1024 * 1024);
 /// Events in one command of an import. Above it: `Rejected(too_many)`.
 pub const IMPORT_EVENTS: usize = 256;
 /// Positions of members in one command of an import. Above it: `Rejected(too_many)`.

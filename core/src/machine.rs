@@ -13,6 +13,7 @@
 //! [`account`] the changes of an account, [`session`] who is logged in, [`invite`] and [`audit`]
 //! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
 //! group begins; [`import`] events that were decided elsewhere; [`mod@file`] uploads and files;
+//! [`room`] the room that they take of each user, [`preview`] small images;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
 //! a time; [`report`] the queue for administrators; [`personal`] the properties
 //! that a user sets for a conversation, [`favourite`] the messages that it saves. [`seen`] keeps
@@ -33,8 +34,10 @@ pub mod inbox;
 mod invite;
 mod outbox;
 pub mod personal;
+pub mod preview;
 mod profile;
 pub mod report;
+pub mod room;
 mod seen;
 pub mod session;
 mod user;
@@ -108,6 +111,10 @@ impl Machine {
             Command::CreateUpload(c) => step.create_upload(c),
             Command::WriteChunk(c) => step.write_chunk(c),
             Command::CancelUpload(c) => step.cancel_upload(c),
+            Command::KeepPreview(c) => step.keep_preview(c),
+            Command::ReserveRoom(c) => step.reserve_room(c),
+            Command::HearRoom(c) => step.hear_room(c),
+            Command::SettleRooms(c) => step.settle_rooms(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -138,6 +145,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangePersonal(c) => personal::check_personal(c),
         Command::DeleteForMe(c) => personal::check_delete(c),
         Command::ChangeFavourite(c) => favourite::check_favourite(c),
+        Command::KeepPreview(c) => preview::check_preview(c),
+        Command::ReserveRoom(c) => somebody(c.user),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -154,7 +163,9 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_)
         | Command::RunDue(_)
-        | Command::CancelUpload(_) => Ok(()),
+        | Command::CancelUpload(_)
+        | Command::HearRoom(_)
+        | Command::SettleRooms(_) => Ok(()),
     }
 }
 

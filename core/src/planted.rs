@@ -173,6 +173,10 @@ pub enum Bug {
     SignalUnchecked,
     /// Remove the chunks of a file when the same file is uploaded again.
     SameFileCollected,
+    /// Place a message that refers to a file which is not there.
+    MissingFileSent,
+    /// Keep the room of files that are gone.
+    RoomNotFreed,
     /// Let any member edit a message.
     EditByAnother,
     /// Keep the contents of a recalled message and of its edits.
@@ -204,7 +208,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 75] = [
+    pub const ALL: [Bug; 77] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -266,6 +270,8 @@ impl Bug {
         Bug::CallTwoWinners,
         Bug::SignalUnchecked,
         Bug::SameFileCollected,
+        Bug::MissingFileSent,
+        Bug::RoomNotFreed,
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
         Bug::PresenceShown,
@@ -346,6 +352,8 @@ impl Bug {
             Bug::CallTwoWinners => "call-two-winners",
             Bug::SignalUnchecked => "signal-unchecked",
             Bug::SameFileCollected => "same-file-collected",
+            Bug::MissingFileSent => "missing-file-sent",
+            Bug::RoomNotFreed => "room-not-freed",
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
             Bug::PresenceShown => "presence-shown",

@@ -51,6 +51,12 @@ pub enum Reply {
         file: Option<FileHash>,
         expires: Timestamp,
     },
+    /// The room of a user's files over all conversations, with a reservation until a time.
+    Room {
+        bytes: u64,
+        reserved: u64,
+        until: Timestamp,
+    },
     Done,
     /// Was not applied and never will be.
     Rejected(Rejection),

@@ -7,8 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use troupe_core::form::Record as Row;
 use troupe_core::{Command, Event};
 use troupe_core::record::{
-    AuditRow, Conversation, Cursor, File, FileUsage, InboxEntry, Invite, Member, OutboxRow, Reservation,
-    Session, Upload, User,
+    AuditRow, Conversation, Cursor, File, FileUsage, InboxEntry, Invite, Member, OutboxRow, OwedRoom,
+    Reservation, Room, RoomReserved, RoomUsed, Session, Upload, User,
 };
 use troupe_proto::{Record, StampedBatch};
 
@@ -33,6 +33,10 @@ fuzz_target!(|data: &[u8]| {
     settled::<Upload>(data);
     settled::<File>(data);
     settled::<FileUsage>(data);
+    settled::<OwedRoom>(data);
+    settled::<Room>(data);
+    settled::<RoomUsed>(data);
+    settled::<RoomReserved>(data);
 });
 
 fn settled<T: Row + PartialEq + Debug>(data: &[u8]) {

@@ -7,6 +7,7 @@ mod disk;
 mod failover;
 mod http;
 mod recovery;
+mod uploads;
 mod whole;
 
 use std::path::Path;
@@ -92,6 +93,19 @@ pub enum Bench {
         power_loss: bool,
         #[arg(long)]
         json: bool,
+    },
+    /// A file beside messages at a fixed rate: latency of acks with and without it, its own rates
+    Uploads {
+        #[command(flatten)]
+        common: Common,
+        /// Of the file
+        #[arg(long, default_value_t = 100)]
+        mib: usize,
+        /// Messages per second on a fixed schedule
+        #[arg(long, default_value_t = 500.0)]
+        rate: f64,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
     },
     /// Only the disk: fsync, and bare RocksDB appends
     Disk {
@@ -215,6 +229,12 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             let context = bed.target().context;
             let report = recovery::run(bed.cluster.as_mut().context("a local cluster")?, &context, &options).await?;
             bed.finish(&report, json, json!({})).await
+        }
+        Bench::Uploads { common, mib, rate, seconds } => {
+            ensure!(!matches!(common.edge, WayIn::Http), "the client of this bench uses tcp or websocket");
+            let bed = Bed::new(&common, troupe).await?;
+            let report = uploads::run(uploads::Options { target: bed.target(), mib, rate, seconds }).await?;
+            bed.finish(&report, common.json, json!({})).await
         }
         Bench::Disk { seconds, json } => {
             let dir = tempdir()?;

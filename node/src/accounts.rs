@@ -122,7 +122,8 @@ pub async fn settings(args: SettingsArgs) -> Result<()> {
     let session_idle_seconds = args.session_idle.map(|idle| idle.as_secs());
     let recall_seconds = args.recall.map(|within| within.as_secs());
     let (registration, strangers) = (args.registration, args.strangers);
-    let change = ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds };
+    let file_bytes = args.file_bytes;
+    let change = ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds, file_bytes };
     let settings = args
         .who
         .run(|client| async move {

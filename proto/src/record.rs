@@ -20,6 +20,7 @@ mod parts;
 mod people;
 mod personal;
 mod report;
+mod room;
 mod seen;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};

@@ -19,6 +19,8 @@ pub enum Lane {
     Read,
     /// Password hashing, one lane per running hash.
     Hash(u8),
+    /// Decoding of images that users have uploaded.
+    Picture,
     /// Snapshots.
     Bulk,
 }
@@ -73,7 +75,7 @@ impl Threads {
                 std::thread::Builder::new()
                     .name(name)
                     .spawn(move || {
-                        if matches!(lane, Lane::Hash(_)) {
+                        if matches!(lane, Lane::Hash(_) | Lane::Picture) {
                             yield_to_others();
                         }
                         jobs.into_iter().for_each(|job| job());

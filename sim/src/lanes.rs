@@ -36,7 +36,7 @@ impl Disk {
             Lane::Flush => rng.range(most / 2, most + 1),
             Lane::Bulk => rng.range(0, most + 1),
             Lane::Apply(_) | Lane::Read => u64::from(rng.range(0, 16) == 0),
-            Lane::Hash(_) => 0,
+            Lane::Hash(_) | Lane::Picture => 0,
         })
     }
 }

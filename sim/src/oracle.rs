@@ -11,6 +11,7 @@ mod clocks;
 mod contacts;
 mod files;
 mod invitations;
+mod rooms;
 mod scheduled;
 mod vanishing;
 
@@ -85,7 +86,8 @@ pub fn at_end(
         return so_far(evidence, applied_log, machines, workload);
     }
     evidence.look(|seen| {
-        let missing = acts::missing(seen, machines);
+        let mut missing = acts::missing(seen, machines);
+        missing.extend(rooms::check(machines));
         let intervals = intervals(applied_log, workload);
         let mut history = history(seen, applied_log, &intervals, workload);
         // All replicas must hold every event that any disk ever showed, even if those disks are
@@ -95,6 +97,7 @@ pub fn at_end(
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
             history.kept.insert(node as u64 + 1, scheduled::rows(seen, &machines.view(node)));
             history.files.insert(node as u64 + 1, files::rows(seen, &machines.view(node)));
+            history.references.insert(node as u64 + 1, files::references(seen, &machines.view(node)));
         }
         contacts::add(&mut history, machines);
         for (device, conversation, number) in followers(applied_log, machines, workload, &intervals) {
@@ -162,6 +165,7 @@ pub fn waits(
         waits.extend(scheduled::waits(seen, machines));
         waits.extend(vanishing::waits(seen, machines));
         waits.extend(contacts::waits(machines));
+        waits.extend(rooms::waits(machines));
         for (device, ids) in seen.unanswered.iter().filter(|(_, ids)| !ids.is_empty()) {
             waits.push(format!("device {device} has no outcome of {} messages: {:?}", ids.len(), ids.first()));
         }

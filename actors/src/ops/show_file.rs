@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use troupe_core::machine::file::NO_SUCH_FILE;
 use troupe_core::record::File;
-use troupe_core::{ConversationId, FileHash, Rejection, Seq, UserId};
+use troupe_core::{ConversationId, FileHash, Rejection, UserId};
 use troupe_proto::client;
 use troupe_store::rows::View;
 
@@ -45,16 +45,11 @@ impl AtLeader for wire::ShowFile {
     }
 }
 
-/// A file that this user may read: the own one, one that an event refers to which the user sees, or
-/// one that no event has referred to yet, whose name only its uploaders have.
+/// A file that this user may read.
 // Invariant: private. A file that the user may not see has the answer of a missing one.
 pub fn visible_file(view: &View, user: UserId, conversation: ConversationId, hash: FileHash) -> Found<File> {
     let Some(first) = visible_from(view, conversation, user)? else { return Ok(Err(Rejection::NotMember.into())) };
     let file = view.get::<File>(&(conversation, hash))?;
-    let seen = |file: &File| match file.seen_at {
-        _ if file.by == user => true,
-        Seq::ZERO => true,
-        seen_at => file.references > 0 && first <= seen_at,
-    };
-    Ok(file.filter(seen).ok_or(Rejection::from(NO_SUCH_FILE).into()))
+    let file = file.filter(|file| file.is_shown_to(user, first));
+    Ok(file.ok_or(Rejection::from(NO_SUCH_FILE).into()))
 }

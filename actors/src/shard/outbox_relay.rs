@@ -8,6 +8,7 @@
 
 mod contacts;
 mod inboxes;
+mod rooms;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use crate::router::PATIENCE;
 use contacts::Contacts;
 use inboxes::Inboxes;
 pub(super) use inboxes::leave;
+use rooms::Rooms;
 
 /// Rows read, sent and settled together.
 const BATCH: usize = 256;
@@ -76,7 +78,8 @@ pub async fn run(context: NodeContext, shard: ShardId, slots: Range<u16>, parent
     loop {
         let inboxes = drain::<Inboxes>(&context, shard, slots.clone()).await;
         let contacts = drain::<Contacts>(&context, shard, slots.clone()).await;
-        if let (Ok(false), Ok(false)) = (inboxes, contacts) {
+        let rooms = drain::<Rooms>(&context, shard, slots.clone()).await;
+        if let (Ok(false), Ok(false), Ok(false)) = (inboxes, contacts, rooms) {
             let _ = parent.send_message(ShardMsg::OutboxEmpty);
             return;
         }

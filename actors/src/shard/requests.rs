@@ -231,7 +231,11 @@ impl ShardState {
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
             | Command::CreateUpload(_)
-            | Command::CancelUpload(_) => self.commit_alone(command, reply),
+            | Command::CancelUpload(_)
+            | Command::KeepPreview(_)
+            | Command::ReserveRoom(_)
+            | Command::HearRoom(_)
+            | Command::SettleRooms(_) => self.commit_alone(command, reply),
             Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
             Command::WriteChunk(_) => self.commit_in_turn(command, reply),
         }

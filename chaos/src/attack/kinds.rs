@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::site::{Setup, Site};
 use super::{
     accounts, asking, contacts, descriptors, entry, frames, heads, invitations, joins, listing, names, outsider, page,
-    places, pretender, reading, streams, votes, waking,
+    places, pretender, reading, streams, uploads, votes, waking,
 };
 
 /// One attack by a single account or address.
@@ -30,6 +30,7 @@ pub enum Attack {
     Contacts,
     Votes,
     Joins,
+    Uploads,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -40,7 +41,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 24] = [
+    pub const ALL: [Attack; 25] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -58,6 +59,7 @@ impl Attack {
         Attack::Contacts,
         Attack::Votes,
         Attack::Joins,
+        Attack::Uploads,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -86,6 +88,7 @@ impl Attack {
             Attack::Contacts => "contacts",
             Attack::Votes => "votes",
             Attack::Joins => "joins",
+            Attack::Uploads => "uploads",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -115,6 +118,7 @@ impl Attack {
             Attack::Contacts => "asks 200 users for contacts and withdraws, without pause",
             Attack::Votes => "changes its vote in a poll without pause",
             Attack::Joins => "comes into groups and leaves them without pause, openly and by a link",
+            Attack::Uploads => "uploads to nine groups at wrong places and in wrong lengths, and holds slow bodies",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -156,6 +160,7 @@ impl Attack {
             Attack::Contacts => contacts::run(site, time).await,
             Attack::Votes => votes::run(site, time).await,
             Attack::Joins => joins::run(site, time).await,
+            Attack::Uploads => uploads::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

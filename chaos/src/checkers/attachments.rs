@@ -1,5 +1,6 @@
-//! Files: an acknowledged one is kept by each replica, and each answer has its bytes. A name is a
-//! hash of the bytes, so that equal names mean equal bytes.
+//! Files: an acknowledged one is kept by each replica, each answer has its bytes, and events refer
+//! only to files that are there. A name is a hash of the bytes, so that equal names mean equal
+//! bytes.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +53,17 @@ pub fn check(history: &History) -> Vec<Violation> {
                 if !begun.contains(&(conversation, file)) {
                     wrong(Kind::Phantom, format!("{conversation}: node {node} keeps {file}, which none uploaded"));
                 }
+            }
+        }
+    }
+    for (node, conversations) in &history.references {
+        for (conversation, shown) in conversations {
+            let kept = history.files.get(node).and_then(|files| files.get(conversation));
+            for file in shown.iter().filter(|file| kept.is_none_or(|kept| !kept.contains_key(*file))) {
+                wrong(
+                    Kind::Lost,
+                    format!("{conversation}: an event refers to {file}, and node {node} does not keep it"),
+                );
             }
         }
     }

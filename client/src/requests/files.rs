@@ -31,7 +31,26 @@ pub struct UploadState {
     pub file: Option<FileHash>,
 }
 
+/// The room of the user's files over all conversations, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Of files and of announced uploads.
+    pub bytes: u64,
+    /// Of uploads that were announced a moment ago.
+    pub reserved: u64,
+    pub most: u64,
+}
+
 impl Client {
+    pub async fn usage(&self) -> Result<Usage> {
+        match self.call(Request::GetUsage(wire::GetUsage {})).await? {
+            Message::Usage(wire::Usage { bytes, reserved_bytes: reserved, most_bytes: most, .. }) => {
+                Ok(Usage { bytes, reserved, most })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Uploads a file and returns its name. Whatever the network did, the name is that of these
     /// bytes.
     pub async fn upload(&self, conversation: ConversationId, name: &str, content: &[u8]) -> Result<FileHash> {
@@ -117,6 +136,16 @@ impl Client {
         let read = wire::ReadFile { conversation: conversation.to_string(), hash, offset };
         match self.call(Request::ReadFile(read)).await? {
             Message::FilePart(part) => Ok(part.content),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// A small JPEG of an image, without what its file says about place and camera.
+    pub async fn preview(&self, conversation: ConversationId, file: FileHash) -> Result<Bytes> {
+        let hash = Bytes::copy_from_slice(&file.0);
+        let read = wire::ReadPreview { conversation: conversation.to_string(), hash };
+        match self.call(Request::ReadPreview(read)).await? {
+            Message::Preview(preview) => Ok(preview.content),
             other => Err(unexpected(&other)),
         }
     }

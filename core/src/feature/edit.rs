@@ -78,6 +78,7 @@ impl Step<'_> {
         if edits.seqs.len() >= limits::EDITS_PER_MESSAGE {
             return Err(TOO_MANY_EDITS.into());
         }
+        self.check_files(append, body)?;
         // It vanishes with its message, and says so itself.
         let rest = event.vanishes().map(|at| at.0.saturating_sub(self.time_in(row).0).max(1));
         let body = rest.map_or_else(|| body.clone(), |rest| body.clone().expiring_in_ms(rest));
@@ -89,5 +90,6 @@ impl Step<'_> {
         let mut edits = self.state.get::<Edits>(&key).unwrap_or_default();
         edits.seqs.push(event.seq.0);
         self.state.put(&key, &edits);
+        self.refer_to_files(conversation, event);
     }
 }

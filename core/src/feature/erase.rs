@@ -20,6 +20,7 @@ impl Step<'_> {
             let Some(event) = self.state.get::<Event>(&(conversation, seq)) else { continue };
             self.release_files(conversation, &event);
             if let EventKind::Message(body) = &event.kind {
+                self.unlist_file(conversation, seq, body);
                 self.drop_mentions(conversation, seq, body);
             }
             if let Some(at) = event.vanishes().filter(|_| seq == message) {

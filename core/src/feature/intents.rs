@@ -11,8 +11,8 @@ use crate::level::Level;
 use crate::machine::{Step, somebody};
 use crate::record::Conversation;
 
-/// The refusals of commands that are no intents.
-const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, crate::search::REFUSALS];
+/// The refusals that belong to no intent alone.
+const OF_COMMANDS: &[&[Refused]] = &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {

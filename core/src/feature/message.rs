@@ -4,7 +4,6 @@ use super::Append;
 use super::vanish::retained;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
-use crate::file::FileHash;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::limits;
@@ -42,14 +41,6 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
     }
 }
 
-/// The files that a message refers to.
-fn files_of(event: &Event) -> Vec<FileHash> {
-    let EventKind::Message(body) = &event.kind else { return Vec::new() };
-    let content = body.typed();
-    let hashes = content.iter().flat_map(Content::files);
-    hashes.filter_map(|hash| hash[..].try_into().ok().map(FileHash)).collect()
-}
-
 impl Step<'_> {
     pub(super) fn decide_message(
         &self,
@@ -64,6 +55,7 @@ impl Step<'_> {
         if let Some(context) = &context {
             self.check_context(append, context)?;
         }
+        self.check_files(append, body)?;
         self.check_poll(body)?;
         Ok(EventKind::Message(retained(Body { kind, content, context }, row)))
     }
@@ -85,16 +77,6 @@ impl Step<'_> {
             return Err(BAD_THREAD.into());
         }
         Ok(())
-    }
-
-    /// The files of a message last as long as it does.
-    fn refer_to_files(&mut self, conversation: ConversationId, event: &Event) {
-        files_of(event).into_iter().for_each(|file| self.refer_to_file(conversation, file, event.seq));
-    }
-
-    /// The content of this message is erased.
-    pub(super) fn release_files(&mut self, conversation: ConversationId, event: &Event) {
-        files_of(event).into_iter().for_each(|file| self.release_file(conversation, file));
     }
 
     /// The message at this seq, if the user sees it and its content is still there. A member sees
@@ -125,6 +107,7 @@ impl Step<'_> {
         if self.level >= Level::SECOND {
             self.refer_to_files(conversation, event);
             if let EventKind::Message(body) = &event.kind {
+                self.list_file(conversation, event.seq, body);
                 self.note_mentions(conversation, event.seq, event.sender, body);
                 self.project_poll(conversation, event, body);
             }

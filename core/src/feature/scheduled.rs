@@ -97,6 +97,7 @@ impl Step<'_> {
             return Ok(reply);
         }
         self.admit(&append)?;
+        self.check_files(&append, &c.body)?;
         if c.at <= self.now() {
             return Err(TIME_PASSED.into());
         }
@@ -112,6 +113,7 @@ impl Step<'_> {
             return Err(TOO_MANY_SCHEDULED.into());
         }
         self.state.put(&key, &Scheduled { at: c.at.0, body: Some(c.body.clone()), ..Scheduled::default() });
+        self.hold_files(conversation, &c.body);
         self.count_scheduled(&key, 1, 1);
         self.plan(c.at, work(key));
         Ok(Reply::Scheduled { at: c.at, duplicate: false })
@@ -126,6 +128,7 @@ impl Step<'_> {
             Some(_) if self.planted(Bug::CancelIgnored) => Ok(Reply::Done),
             Some(row) => {
                 self.count_scheduled(&key, if row.is_refused() { 0 } else { -1 }, 0);
+                row.body.iter().for_each(|body| self.let_files_go(c.conversation, body));
                 self.state.put(&key, &Scheduled { body: None, ..row });
                 Ok(Reply::Done)
             }
@@ -158,7 +161,8 @@ impl Step<'_> {
     }
 
     fn drop_scheduled(&mut self, key: &Key) {
-        if self.state.get::<Scheduled>(key).is_some() {
+        if let Some(row) = self.state.get::<Scheduled>(key) {
+            row.body.iter().for_each(|body| self.let_files_go(key.0, body));
             self.state.delete::<Scheduled>(key);
             self.count_scheduled(key, 0, -1);
         }

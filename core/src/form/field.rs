@@ -155,6 +155,23 @@ impl Field for Vec<Seq> {
     }
 }
 
+impl Field for Vec<Timestamp> {
+    type Raw = Vec<u64>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        let times: Vec<u64> = self.iter().map(|time| time.0).collect();
+        encoding::uint64::encode_packed(number, &times, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        encoding::uint64::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(raw.into_iter().map(Timestamp).collect())
+    }
+}
+
 impl Field for Vec<UserId> {
     type Raw = Vec<u64>;
 

@@ -41,6 +41,7 @@ impl Step<'_> {
                 Work::Vanish { conversation, message } => self.vanish_by_time(conversation, message),
                 Work::Poll { conversation, poll } => self.close_poll_by_time(conversation, poll),
                 Work::Upload { conversation, owner, id } => self.expire_upload(conversation, owner, id),
+                Work::Room { user, conversation, upload } => self.release_room(user, conversation, upload),
                 Work::File { conversation, file } => self.drop_file(conversation, file, key.at),
                 Work::Chunks { conversation, number, next, end } => {
                     self.drop_chunks(conversation, number, next, end, key.at);

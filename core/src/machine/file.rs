@@ -14,7 +14,7 @@ use crate::file::{FileHash, chunks_of};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::planted::Bug;
-use crate::record::{Chunk, ChunkHash, Conversation, File, FileUsage, Upload, Work};
+use crate::record::{Chunk, ChunkHash, Conversation, File, FileUsage, Preview, Upload, Work};
 use crate::reply::Reply;
 use crate::state::Rows;
 
@@ -105,8 +105,14 @@ impl Step<'_> {
         let key = (c.conversation, c.owner, c.upload);
         if let Some(held) = self.state.get::<Upload>(&key) {
             let same = (&held.name, &held.claimed, held.size) == (&c.name, &c.claimed, c.size);
-            return if same { Ok((&held).into()) } else { Err(Rejection::RequestReused) };
+            if !same {
+                return Err(Rejection::RequestReused);
+            }
+            // The repeat has reserved its room again.
+            self.owe_room(c.conversation, c.owner, Some(c.reserved_until));
+            return Ok((&held).into());
         }
+        self.has_room(c.reserved_until)?;
         let [own, all] = [c.owner, ALL].map(|user| self.usage(c.conversation, user));
         if own.open >= limits::UPLOADS_OPEN {
             return Err(TOO_MANY_UPLOADS.into());
@@ -131,7 +137,7 @@ impl Step<'_> {
         };
         self.state.put(&key, &upload);
         self.plan(expires, Work::Upload { conversation: c.conversation, owner: c.owner, id: c.upload });
-        self.use_files(c.conversation, c.owner, |usage| {
+        self.use_files(c.conversation, c.owner, Some(c.reserved_until), |usage| {
             usage.bytes = usage.bytes.saturating_add(c.size);
             usage.open += 1;
         });
@@ -184,7 +190,7 @@ impl Step<'_> {
 
     /// The upload becomes a file, or the same file that is there already.
     fn finish(&mut self, c: &WriteChunk, upload: &Upload, name: FileHash) {
-        let expires = Timestamp(self.now.0.saturating_add(limits::UNREFERENCED_MS));
+        let head = self.state.get::<Conversation>(&c.conversation).map_or(Seq::ZERO, |row| row.head);
         let held = self.state.get::<File>(&(c.conversation, name));
         let twice = held.is_some();
         let file = match held {
@@ -192,7 +198,9 @@ impl Step<'_> {
                 let removed = if self.planted(Bug::SameFileCollected) { held.number } else { upload.number };
                 self.remove_chunks(c.conversation, removed, upload.size);
                 self.unplan(held.expires, Work::File { conversation: c.conversation, file: name });
-                held
+                // An owner of the bytes may read them, also where it came behind their events.
+                let seen_at = if held.references > 0 { head } else { Seq::ZERO };
+                File { seen_at, ..held }
             }
             None => File {
                 number: upload.number,
@@ -203,13 +211,13 @@ impl Step<'_> {
                 time: self.now,
                 references: 0,
                 seen_at: Seq::ZERO,
-                expires,
+                expires: Timestamp(0),
+                held: 0,
+                from: head,
             },
         };
-        // A file that an event refers to has no end.
-        let expires = if file.references > 0 { Timestamp(0) } else { expires };
-        self.keep(c.conversation, name, File { expires, ..file });
-        self.use_files(c.conversation, c.owner, |usage| {
+        self.keep(c.conversation, name, file);
+        self.use_files(c.conversation, c.owner, None, |usage| {
             usage.open = usage.open.saturating_sub(1);
             usage.bytes = if twice { usage.bytes.saturating_sub(upload.size) } else { usage.bytes };
         });
@@ -231,29 +239,22 @@ impl Step<'_> {
             return;
         }
         self.remove_chunks(c.conversation, upload.number, upload.received);
-        self.use_files(c.conversation, c.owner, |usage| {
+        self.use_files(c.conversation, c.owner, None, |usage| {
             usage.open = usage.open.saturating_sub(1);
             usage.bytes = usage.bytes.saturating_sub(upload.size);
         });
     }
 
-    /// An event at `seq` refers to the file, which has no end while one does.
-    pub(crate) fn refer_to_file(&mut self, conversation: ConversationId, name: FileHash, seq: Seq) {
-        let Some(file) = self.state.get::<File>(&(conversation, name)) else { return };
-        if file.references == 0 {
-            self.unplan(file.expires, Work::File { conversation, file: name });
+    /// Counts what needs the file. It has no end while an event or a scheduled message does.
+    /// Without any it stays for a day, to its uploader only.
+    pub(crate) fn change_file(&mut self, conversation: ConversationId, name: FileHash, change: impl Fn(&mut File)) {
+        let Some(held) = self.state.get::<File>(&(conversation, name)) else { return };
+        if held.expires != Timestamp(0) {
+            self.unplan(held.expires, Work::File { conversation, file: name });
         }
-        let references = file.references.saturating_add(1);
-        self.keep(conversation, name, File { references, seen_at: seq, expires: Timestamp(0), ..file });
-    }
-
-    /// An event refers to the file no more. The last one leaves it for a day to its uploader only.
-    pub(crate) fn release_file(&mut self, conversation: ConversationId, name: FileHash) {
-        let Some(file) = self.state.get::<File>(&(conversation, name)) else { return };
-        let Some(references) = file.references.checked_sub(1) else { return };
-        let end = Timestamp(self.now.0.saturating_add(limits::UNREFERENCED_MS));
-        let expires = if references == 0 { end } else { Timestamp(0) };
-        self.keep(conversation, name, File { references, expires, ..file });
+        let mut file = held;
+        change(&mut file);
+        self.keep(conversation, name, file);
     }
 
     pub(super) fn expire_upload(&mut self, conversation: ConversationId, owner: UserId, id: ClientMessageId) {
@@ -266,12 +267,13 @@ impl Step<'_> {
     pub(super) fn drop_file(&mut self, conversation: ConversationId, name: FileHash, expires: Timestamp) {
         let key = (conversation, name);
         let Some(file) = self.state.get::<File>(&key) else { return };
-        if file.references > 0 || file.expires != expires {
+        if file.is_needed() || file.expires != expires {
             return;
         }
         self.state.delete::<File>(&key);
+        self.state.delete::<Preview>(&key);
         self.remove_chunks(conversation, file.number, file.size);
-        self.use_files(conversation, file.by, |usage| usage.bytes = usage.bytes.saturating_sub(file.size));
+        self.use_files(conversation, file.by, None, |usage| usage.bytes = usage.bytes.saturating_sub(file.size));
     }
 
     /// Removes some chunks, and plans the others.
@@ -308,10 +310,21 @@ impl Step<'_> {
         self.state.get(&(conversation, user)).unwrap_or_default()
     }
 
-    fn use_files(&mut self, conversation: ConversationId, user: UserId, change: impl Fn(&mut FileUsage)) {
+    /// Counts a change. The shard of the user hears of it, with the reservation that it uses.
+    fn use_files(
+        &mut self,
+        conversation: ConversationId,
+        user: UserId,
+        reserved: Option<Timestamp>,
+        change: impl Fn(&mut FileUsage),
+    ) {
         for user in [user, ALL] {
             let mut usage = self.usage(conversation, user);
+            let before = usage.bytes;
             change(&mut usage);
+            if user != ALL && usage.bytes != before {
+                self.owe_room(conversation, user, reserved);
+            }
             match usage {
                 FileUsage { bytes: 0, open: 0 } => self.state.delete::<FileUsage>(&(conversation, user)),
                 usage => self.state.put(&(conversation, user), &usage),
@@ -321,9 +334,11 @@ impl Step<'_> {
 
     /// Writes a file, and when it is removed.
     fn keep(&mut self, conversation: ConversationId, name: FileHash, file: File) {
-        self.state.put(&(conversation, name), &file);
-        if file.expires != Timestamp(0) {
-            self.plan(file.expires, Work::File { conversation, file: name });
+        let end = Timestamp(self.now.0.saturating_add(limits::UNREFERENCED_MS));
+        let expires = if file.is_needed() { Timestamp(0) } else { end };
+        self.state.put(&(conversation, name), &File { expires, ..file });
+        if expires != Timestamp(0) {
+            self.plan(expires, Work::File { conversation, file: name });
         }
     }
 

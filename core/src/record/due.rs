@@ -28,6 +28,8 @@ pub enum Work {
     Poll { conversation: ConversationId, poll: Seq },
     /// An upload expires.
     Upload { conversation: ConversationId, owner: UserId, id: ClientMessageId },
+    /// A reservation of room has had no upload.
+    Room { user: UserId, conversation: ConversationId, upload: ClientMessageId },
     /// A file that no event refers to is removed.
     File { conversation: ConversationId, file: FileHash },
     /// Chunks are removed: those of a number, from `next` to before `end`.
@@ -43,6 +45,7 @@ const FILE: u8 = 3;
 const CHUNKS: u8 = 4;
 const VANISH: u8 = 40;
 const CALL: u8 = 50;
+const ROOM: u8 = 70;
 
 impl Work {
     pub fn slot(&self) -> Slot {
@@ -54,6 +57,7 @@ impl Work {
             | Work::File { conversation, .. }
             | Work::Chunks { conversation, .. }
             | Work::Vanish { conversation, .. } => conversation.slot(),
+            Work::Room { user, .. } => user.slot(),
         }
     }
 
@@ -62,7 +66,7 @@ impl Work {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
             Work::Call { .. } | Work::Poll { .. } | Work::Vanish { .. } => None,
-            Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => None,
+            Work::Upload { .. } | Work::Room { .. } | Work::File { .. } | Work::Chunks { .. } => None,
         }
     }
 }
@@ -91,6 +95,12 @@ impl Part for Work {
                 Part::write(conversation, out);
                 Part::write(owner, out);
                 Part::write(id, out);
+            }
+            Work::Room { user, conversation, upload } => {
+                out.push(ROOM);
+                Part::write(user, out);
+                Part::write(conversation, out);
+                Part::write(upload, out);
             }
             Work::File { conversation, file } => {
                 out.push(FILE);
@@ -123,6 +133,11 @@ impl Part for Work {
                 conversation: Part::read(parts)?,
                 owner: Part::read(parts)?,
                 id: Part::read(parts)?,
+            }),
+            ROOM => Some(Work::Room {
+                user: Part::read(parts)?,
+                conversation: Part::read(parts)?,
+                upload: Part::read(parts)?,
             }),
             FILE => Some(Work::File { conversation: Part::read(parts)?, file: Part::read(parts)? }),
             CHUNKS => Some(Work::Chunks {

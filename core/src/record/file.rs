@@ -1,6 +1,6 @@
 //! Files of conversations, and the uploads that they come from.
 
-use super::{Family, Table, table};
+use super::{Family, Table, number, table};
 use crate::file::FileHash;
 use crate::form::{DecodeError, record};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
@@ -44,8 +44,28 @@ record! {
         pub references: u64 = 7,
         /// The last event that referred to it: a member that sees it may read the file.
         pub seen_at: Seq = 8,
-        /// When it is removed, unless an event refers to it by then. Zero while one does.
+        /// When it is removed, unless something refers to it by then. Zero while something does.
         pub expires: Timestamp = 9,
+        /// Scheduled messages that refer to it.
+        pub held: u64 = 10,
+        /// The head of the log when it became a file: no event up to it counts.
+        pub from: Seq = 11,
+    }
+}
+
+impl File {
+    pub fn is_needed(&self) -> bool {
+        self.references > 0 || self.held > 0
+    }
+
+    /// Whether this user, who sees events from `since` on, may read it: its uploader, a user that
+    /// sees an event that refers to it, or one that knows its name before any event does.
+    pub fn is_shown_to(&self, user: UserId, since: Seq) -> bool {
+        match self.seen_at {
+            _ if self.by == user => true,
+            Seq::ZERO => true,
+            seen_at => self.references > 0 && since <= seen_at,
+        }
     }
 }
 
@@ -84,6 +104,31 @@ impl Table for Chunk {
         Ok(Chunk(value.to_vec()))
     }
 }
+
+/// A small JPEG of an image, as it is; empty: the file has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview(pub Vec<u8>);
+
+impl Table for Preview {
+    const FAMILY: Family = Family::Events;
+    // No conversation in the key of an event begins with this byte.
+    const TAG: Option<u8> = Some(0x99);
+    type Key = (ConversationId, FileHash);
+
+    fn to_value(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
+    fn from_value(value: &[u8]) -> Result<Preview, DecodeError> {
+        Ok(Preview(value.to_vec()))
+    }
+}
+
+/// A message whose body is a file stands on the list of its conversation: the kind of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMessage(pub u64);
+
+number!(FileMessage, Conversations, Some(0x9a), (ConversationId, Seq));
 
 /// The hash of a whole chunk, apart from its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

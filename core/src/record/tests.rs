@@ -39,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 56] = about![
+const ALL: [About; 62] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -93,8 +93,14 @@ const ALL: [About; 56] = about![
     Upload,
     File,
     FileUsage,
+    OwedRoom,
+    Room,
+    RoomUsed,
+    RoomReserved,
     ChunkHash,
     Chunk,
+    Preview,
+    FileMessage,
     Event,
 ];
 
@@ -196,6 +202,7 @@ proptest! {
         let works = [
             Work::Poll { conversation, poll: seq },
             Work::Upload { conversation, owner: user, id: request },
+            Work::Room { user, conversation, upload: request },
             Work::File { conversation, file },
             Work::Chunks { conversation, number, next: seq.0, end: number },
         ];
@@ -205,7 +212,13 @@ proptest! {
         is_own::<Upload>(&(conversation, user, request));
         is_own::<File>(&(conversation, file));
         is_own::<FileUsage>(&(conversation, user));
+        is_own::<OwedRoom>(&(conversation, user));
+        is_own::<Room>(&user);
+        is_own::<RoomUsed>(&(user, conversation));
+        is_own::<RoomReserved>(&(user, conversation, request));
         is_own::<ChunkHash>(&(conversation, seq.0, number));
+        is_own::<Preview>(&(conversation, file));
+        is_own::<FileMessage>(&(conversation, seq));
         is_own::<Chunk>(&(conversation, seq.0, number));
     }
 

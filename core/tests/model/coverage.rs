@@ -34,6 +34,7 @@ fn stories_go_everywhere() {
                 Reply::Scheduled { .. } => "scheduled",
                 Reply::DueDone { .. } => "due",
                 Reply::Upload { .. } => "upload",
+                Reply::Room { .. } => "room",
                 Reply::Done => "done",
                 Reply::Rejected(why) => why.code(),
             });

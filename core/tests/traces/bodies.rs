@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! "hello" · text 70000 · raw 7 ff00
-//! image cat.png · place 525200000 134050000 · card g2038 · notice "text"
+//! image cat.png (of x 5) · file x 70000 · place 525200000 134050000 · card g2038 · notice "text"
 //! behind it: [reply 3] [thread 2] [mention bert] [mention everyone] [expires 5000]
 //! poll "question" a,b [multiple] [anonymous] [ends 5000]
 //! behind it: [reply 3] [thread 2] [mention bert] [mention everyone]
 //! ```
 
-use troupe_core::content::{Attachment, Card, Image, Location, Notice, Poll};
+use troupe_core::content::{Attachment, Card, File, Image, Location, Notice, Poll};
 use troupe_core::event::Content;
-use troupe_core::{Body, Seq};
+use troupe_core::{Body, FileHash, Seq};
 
+use crate::files::letters;
 use crate::script::{bytes, number};
 use crate::world::World;
 
@@ -39,8 +40,15 @@ fn alone<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
         ["text", length, rest @ ..] => return Ok((Body::text(&"x".repeat(number(length)? as usize)), rest)),
         ["image", name, rest @ ..] => {
             let (name, media_type) = ((*name).to_owned(), "image/png".to_owned());
-            let file = Attachment { hash: vec![7; 32].into(), name, size: 1_000, media_type };
+            let hash = FileHash::of_file(b"xxxxx").ok_or("a file without bytes")?.0.to_vec().into();
+            let file = Attachment { hash, name, size: 1_000, media_type };
             (Image { file: Some(file), width: 640, height: 480, ..Image::default() }.into(), rest)
+        }
+        ["file", letter, length, rest @ ..] => {
+            let hash = FileHash::of_file(&letters(letter, length)?).ok_or("a file without bytes")?;
+            let (hash, media_type) = (hash.0.to_vec().into(), "text/plain".to_owned());
+            let file = Attachment { hash, name: "a.txt".to_owned(), size: number(length)?, media_type };
+            (File { file: Some(file), caption: String::new() }.into(), rest)
         }
         ["place", latitude, longitude, rest @ ..] => {
             let angle = |text: &str| text.parse().map_err(|_| "not an angle");

@@ -41,7 +41,10 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
             client_message_id: id(message)?,
         }),
         ("due", [conversation, until, most, gone @ ..]) => Command::RunDue(RunDue {
-            slot: world.conversation(conversation)?.slot(),
+            slot: match world.user(conversation) {
+                Ok(user) => user.slot(),
+                Err(_) => world.conversation(conversation)?.slot(),
+            },
             until: Timestamp(number(until)?),
             most: number(most)? as u32,
             gone: users(world, gone)?,
@@ -79,6 +82,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 Work::Upload { owner, id, .. } => {
                     format!("{}: upload {} of {}", key.at, show::id(id), show::name(world, owner))
                 }
+                Work::Room { user, .. } => format!("{}: room of {}", key.at, show::name(world, user)),
                 Work::File { file, .. } => format!("{}: file {}", key.at, &file.to_string()[..8]),
                 Work::Chunks { number, next, end, .. } => format!("{}: chunks {next} to {end} of {number}", key.at),
             };

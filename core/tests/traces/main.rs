@@ -13,6 +13,7 @@ mod imports;
 mod messages;
 mod people;
 mod personal;
+mod rooms;
 mod script;
 mod show;
 mod world;

@@ -21,6 +21,7 @@
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`];
 //! people: see [`crate::people`]; a user's own state: see [`crate::personal`]; calls: see [`crate::calls`]; files: see [`crate::files`];
+//! the room that they take: see [`crate::rooms`];
 //! messages: see [`crate::messages`]
 //! show settings team · show bans team · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
@@ -44,6 +45,7 @@ use crate::imports;
 use crate::messages;
 use crate::people;
 use crate::personal;
+use crate::rooms;
 use crate::show;
 use crate::world::World;
 use crate::{bodies, calls};
@@ -85,6 +87,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
         [verb, rest @ ..] if personal::knows(verb) => return personal::run(world, verb, rest),
         [verb, rest @ ..] if files::knows(verb) => return files::run(world, verb, rest),
+        [verb, rest @ ..] if rooms::knows(verb) => return rooms::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {
@@ -326,7 +329,8 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
         _ => {
             let shown = personal::shown(world, words).or_else(|| people::shown(world, words));
             let others = || shown.unwrap_or_else(|| accounts::shown(world, words));
-            files::shown(world, words).unwrap_or_else(others)
+            let files = files::shown(world, words).or_else(|| rooms::shown(world, words));
+            files.unwrap_or_else(others)
         }
     }
 }

@@ -38,6 +38,7 @@ pub fn reply(world: &World, reply: &Reply) -> String {
             let named = file.map(|file| format!(", file {}", &file.to_string()[..8])).unwrap_or_default();
             format!("upload {received} of {size} until {expires}{named}")
         }
+        Reply::Room { bytes, reserved, until } => format!("{bytes} bytes, {reserved} reserved until {until}"),
         Reply::Done => "done".to_owned(),
         Reply::Rejected(why) => format!("{}: {why}", why.code()),
     }

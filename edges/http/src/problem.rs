@@ -152,7 +152,7 @@ impl From<troupe_core::Rejection> for Problem {
 /// 400 is left to requests that are malformed; a rule that refuses a name, say, is 422.
 fn status(kind: Kind, code: &str) -> StatusCode {
     match (kind, code) {
-        (_, "rate_limited" | "quota_exceeded" | "slow_mode") => StatusCode::TOO_MANY_REQUESTS,
+        (_, "rate_limited" | "quota_exceeded" | "slow_mode" | "too_many_reservations") => StatusCode::TOO_MANY_REQUESTS,
         (_, "storage_low") => StatusCode::INSUFFICIENT_STORAGE,
         (Kind::Overloaded, _) => StatusCode::SERVICE_UNAVAILABLE,
         (Kind::Unavailable, _) => StatusCode::GATEWAY_TIMEOUT,
@@ -197,7 +197,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_contact"
             | "no_such_report"
             | "no_such_upload"
-            | "no_such_file",
+            | "no_such_file"
+            | "no_preview",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large" | "file_too_large" | "upload_too_long") => StatusCode::PAYLOAD_TOO_LARGE,
         (_, "beyond_the_file") => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -205,8 +206,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             _,
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
-            | "bad_thread" | "no_word" | "too_many_words" | "bad_file_name" | "wrong_hash" | "bad_expiry" | "bad_poll"
-            | "bad_poll_end" | "bad_vote" | "no_such_option",
+            | "bad_thread" | "no_word" | "too_many_words" | "bad_file_name" | "missing_file" | "wrong_hash"
+            | "bad_expiry" | "bad_poll" | "bad_poll_end" | "bad_vote" | "no_such_option",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

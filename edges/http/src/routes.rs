@@ -10,6 +10,7 @@ pub mod conversations;
 pub mod event;
 pub mod events;
 pub mod favourites;
+pub mod file_messages;
 pub mod files;
 pub mod groups;
 pub mod invitations;
@@ -68,6 +69,9 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(files::read))
         .routes(routes!(files::show))
         .routes(routes!(files::link))
+        .routes(routes!(files::usage))
+        .routes(routes!(file_messages::list))
+        .routes(routes!(files::preview))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

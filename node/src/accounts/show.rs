@@ -128,6 +128,7 @@ pub fn settings_json(settings: &Settings) -> Value {
         "session_idle": settings.session_idle_seconds,
         "strangers": settings.strangers,
         "recall": settings.recall_seconds,
+        "file_bytes": settings.file_bytes,
     })
 }
 
@@ -139,8 +140,8 @@ pub fn settings_table(settings: &[Settings]) -> String {
             seconds => format!("{seconds} s"),
         };
         out.push_str(&format!(
-            "registration   {}\nsession idle   {idle}\nstrangers      {}\nrecall         {} s\n",
-            settings.registration, settings.strangers, settings.recall_seconds
+            "registration   {}\nsession idle   {idle}\nstrangers      {}\nrecall         {} s\nfile bytes     {}\n",
+            settings.registration, settings.strangers, settings.recall_seconds, settings.file_bytes
         ));
     }
     out

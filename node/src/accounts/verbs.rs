@@ -143,6 +143,9 @@ pub struct SettingsArgs {
     /// For how long the sender of a message may recall it: 2m, 24h; 0: never
     #[arg(long, value_parser = duration)]
     pub recall: Option<Duration>,
+    /// Bytes that the files of one user may take over all conversations
+    #[arg(long, value_name = "BYTES")]
+    pub file_bytes: Option<u64>,
     #[command(flatten)]
     pub who: Who,
 }

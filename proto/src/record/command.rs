@@ -254,6 +254,10 @@ impl From<&Command> for wire::Command {
             Command::CreateUpload(c) => Wire::CreateUpload((&**c).into()),
             Command::WriteChunk(c) => Wire::WriteChunk((&**c).into()),
             Command::CancelUpload(c) => Wire::CancelUpload(c.into()),
+            Command::ReserveRoom(c) => Wire::ReserveRoom((&**c).into()),
+            Command::HearRoom(c) => Wire::HearRoom((&**c).into()),
+            Command::SettleRooms(c) => Wire::SettleRooms(c.into()),
+            Command::KeepPreview(c) => Wire::KeepPreview((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -340,6 +344,10 @@ impl TryFrom<wire::Command> for Command {
             Wire::CreateUpload(c) => Command::CreateUpload(Box::new(c.try_into()?)),
             Wire::WriteChunk(c) => Command::WriteChunk(Box::new(c.try_into()?)),
             Wire::CancelUpload(c) => Command::CancelUpload(c.try_into()?),
+            Wire::ReserveRoom(c) => Command::ReserveRoom(Box::new(c.try_into()?)),
+            Wire::HearRoom(c) => Command::HearRoom(Box::new(c.try_into()?)),
+            Wire::SettleRooms(c) => Command::SettleRooms(c.try_into()?),
+            Wire::KeepPreview(c) => Command::KeepPreview(Box::new(c.try_into()?)),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Commands of uploads.
 
 use bytes::Bytes;
-use troupe_core::UserId;
-use troupe_core::command::{CancelUpload, CreateUpload, WriteChunk};
+use troupe_core::command::{CancelUpload, CreateUpload, KeepPreview, WriteChunk};
+use troupe_core::{Timestamp, UserId};
 
 use crate::field;
 use crate::wire::record as wire;
@@ -18,6 +18,7 @@ impl From<&CreateUpload> for wire::CreateUpload {
             claimed: c.claimed.clone(),
             size: c.size,
             expected: c.expected.map(|hash| Bytes::copy_from_slice(&hash.0)).unwrap_or_default(),
+            reserved_until: c.reserved_until.0,
         }
     }
 }
@@ -37,6 +38,7 @@ impl TryFrom<wire::CreateUpload> for CreateUpload {
                 [] => None,
                 bytes => Some(field::file_hash("create_upload.expected", bytes)?),
             },
+            reserved_until: Timestamp(c.reserved_until),
         })
     }
 }
@@ -87,6 +89,28 @@ impl TryFrom<wire::CancelUpload> for CancelUpload {
             conversation: field::conversation("cancel_upload.conversation", &c.conversation)?,
             owner: UserId(c.owner),
             upload: field::client_message_id("cancel_upload.upload", &c.upload)?,
+        })
+    }
+}
+
+impl From<&KeepPreview> for wire::KeepPreview {
+    fn from(c: &KeepPreview) -> Self {
+        wire::KeepPreview {
+            conversation: c.conversation.to_string(),
+            file: Bytes::copy_from_slice(&c.file.0),
+            content: c.content.clone(),
+        }
+    }
+}
+
+impl TryFrom<wire::KeepPreview> for KeepPreview {
+    type Error = DecodeError;
+
+    fn try_from(c: wire::KeepPreview) -> Result<Self, DecodeError> {
+        Ok(KeepPreview {
+            conversation: field::conversation("keep_preview.conversation", &c.conversation)?,
+            file: field::file_hash("keep_preview.file", &c.file)?,
+            content: c.content,
         })
     }
 }

@@ -18,8 +18,8 @@ use troupe_core::feature::{
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Favourite, FavouriteBook, File, FileUsage, Gate,
-    InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, Personal, Profile, Report, ReportBook, Reservation,
-    Seen, Session, Upload, User,
+    InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, OwedRoom, Personal, Profile, Report, ReportBook,
+    Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -74,6 +74,7 @@ kept!(
     Mute,
     OutboxRow,
     OwedContact,
+    OwedRoom,
     OwnReactions,
     Edits,
     Personal,
@@ -84,6 +85,9 @@ kept!(
     Report,
     ReportBook,
     Reservation,
+    Room,
+    RoomReserved,
+    RoomUsed,
     Scheduled,
     ScheduledCount,
     Seen,

@@ -112,6 +112,8 @@ fn every_code_is_explained() {
             [
                 machine::import::REFUSALS,
                 machine::file::REFUSALS,
+                machine::room::REFUSALS,
+                machine::preview::REFUSALS,
                 machine::contact::REFUSALS,
                 machine::favourite::REFUSALS,
                 machine::personal::REFUSALS,
@@ -179,6 +181,8 @@ fn limits_are_those_of_the_program() {
         ("unfinished uploads of a user in a conversation", limits::UPLOADS_OPEN as usize, "uploads"),
         ("files of a user in a conversation", limits::FILES_BYTES_OF_USER as usize, "bytes"),
         ("files of a conversation", limits::FILES_BYTES_OF_CONVERSATION as usize, "bytes"),
+        ("page of the files of a conversation", limits::PAGE_FILES, "messages"),
+        ("messages that a page of files looks at", limits::FILES_LOOKED_AT, "messages"),
         ("page of bans", limits::PAGE_BANS, "users"),
         ("words of a search", limits::SEARCH_WORDS, "words"),
         ("query of a search", limits::SEARCH_CHARS, "characters"),

@@ -13,6 +13,8 @@ pub struct Settings {
     pub strangers: Strangers,
     /// Seconds in which the sender of a message may recall it.
     pub recall_seconds: u64,
+    /// Bytes of the files of one user over all conversations.
+    pub file_bytes: u64,
 }
 
 impl Default for Settings {
@@ -23,6 +25,7 @@ impl Default for Settings {
             first_admin: String::new(),
             strangers: Strangers::default(),
             recall_seconds: limits::RECALL_SECONDS,
+            file_bytes: limits::FILES_BYTES_OF_ALL,
         }
     }
 }
@@ -87,6 +90,7 @@ pub struct ChangeSettings {
     pub session_idle: Option<u64>,
     pub strangers: Option<Strangers>,
     pub recall_seconds: Option<u64>,
+    pub file_bytes: Option<u64>,
 }
 
 impl Settings {
@@ -95,5 +99,6 @@ impl Settings {
         self.session_idle = change.session_idle.unwrap_or(self.session_idle);
         self.strangers = change.strangers.unwrap_or(self.strangers);
         self.recall_seconds = change.recall_seconds.unwrap_or(self.recall_seconds);
+        self.file_bytes = change.file_bytes.unwrap_or(self.file_bytes);
     }
 }

@@ -95,8 +95,8 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
     case "showSettings":
       return [{ method: "GET", path: "/v1/admin/settings" }, settings];
     case "changeSettings": {
-      const { registration, sessionIdleSeconds, strangers, recallSeconds } = operation.value;
-      const body = given({ registration, session_idle_seconds: sessionIdleSeconds, strangers, recall_seconds: recallSeconds });
+      const { registration, sessionIdleSeconds, strangers, recallSeconds, fileBytes } = operation.value;
+      const body = given({ registration, session_idle_seconds: sessionIdleSeconds, strangers, recall_seconds: recallSeconds, file_bytes: fileBytes });
       return [{ method: "PATCH", path: "/v1/admin/settings", body }, settings];
     }
     case "export":
@@ -171,8 +171,8 @@ function rowOf(act: Json): wire.AuditRow {
   };
 }
 
-function settings({ registration, session_idle_seconds, strangers, recall_seconds }: Json): Told {
-  const seconds = { sessionIdleSeconds: numberOf(session_idle_seconds), recallSeconds: numberOf(recall_seconds) };
+function settings({ registration, session_idle_seconds, strangers, recall_seconds, file_bytes }: Json): Told {
+  const seconds = { sessionIdleSeconds: numberOf(session_idle_seconds), recallSeconds: numberOf(recall_seconds), fileBytes: numberOf(file_bytes) };
   return { case: "settings", value: { registration: textOf(registration), strangers: textOf(strangers), ...seconds } };
 }
 

@@ -322,6 +322,25 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const path = uploadPath(request.value.conversation, request.value.upload);
       return one({ method: "DELETE", path, headers: TUS }, () => DONE);
     }
+    case "readPreview": {
+      const { conversation, hash } = request.value;
+      const call: Call = { ...get(`/v1/files/${hex(hash)}/preview`, { conversation }), raw: true };
+      return one(call, ({ content }) => ({ case: "preview", value: { content: content as Uint8Array<ArrayBuffer> } }));
+    }
+    case "listFiles": {
+      const { conversation, before, kind, limit } = request.value;
+      const query = { before: before || undefined, kind: kind || undefined, limit: limit || undefined };
+      return one(get(`${of(conversation)}/files`, query), (page) => {
+        const messages = listOf(page["messages"]);
+        const states = messages.filter((message) => "edited" in message).map(stateOf);
+        return { case: "fileMessages", value: { events: messages.map(eventOf), states, next: numberOf(page["next"] ?? 0) } };
+      });
+    }
+    case "getUsage":
+      return one(get("/v1/me/usage"), ({ bytes, reserved_bytes, most_bytes }) => ({
+        case: "usage",
+        value: { bytes: numberOf(bytes), reservedBytes: numberOf(reserved_bytes), mostBytes: numberOf(most_bytes) },
+      }));
     case "showFile": {
       const { conversation, hash } = request.value;
       return one(get(`/v1/files/${hex(hash)}/info`, { conversation }), ({ name, type, size, by, time_ms, expires_ms }) => ({

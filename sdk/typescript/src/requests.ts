@@ -507,6 +507,27 @@ export abstract class Requests extends PersonalRequests {
     await this.call({ case: "cancelUpload", value }, "done");
   }
 
+  /** A small JPEG of an image, without what its file says about place and camera. */
+  async preview(conversation: string, name: Uint8Array): Promise<Uint8Array> {
+    const value = { conversation: conversationId(conversation), hash: name.slice() };
+    return (await this.call({ case: "readPreview", value }, "preview")).content;
+  }
+
+  /**
+   * The images, voice messages, videos and files that this user sees, newest first. `before` is
+   * `next` of the page before; `kind` selects one kind of bodies. `states` has the present bodies of
+   * edited messages.
+   */
+  files(conversation: string, before = 0, { kind = 0, limit = 0 } = {}): Promise<wire.FileMessages> {
+    const value = { conversation: conversationId(conversation), before, kind, limit };
+    return this.call({ case: "listFiles", value }, "fileMessages");
+  }
+
+  /** The room of the user's files over all conversations, in bytes. */
+  usage(): Promise<wire.Usage> {
+    return this.call({ case: "getUsage", value: {} }, "usage");
+  }
+
   /** Name, type and size of a file. */
   file(conversation: string, name: Uint8Array): Promise<wire.File> {
     return this.call({ case: "showFile", value: { conversation: conversationId(conversation), hash: name.slice() } }, "file");

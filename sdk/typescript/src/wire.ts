@@ -325,6 +325,9 @@ export interface ClientFrame {
     | { case: "showFile"; value: ShowFile }
     | { case: "readFile"; value: ReadFile }
     | { case: "checkFileLink"; value: CheckFileLink }
+    | { case: "getUsage"; value: GetUsage }
+    | { case: "readPreview"; value: ReadPreview }
+    | { case: "listFiles"; value: ListFiles }
     | { case: "changeProfile"; value: ChangeProfile }
     | { case: "showProfile"; value: ShowProfile }
     | { case: "changeContact"; value: ChangeContact }
@@ -395,6 +398,9 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [204, "showFile", () => ShowFile, "oneof", "request"],
   [205, "readFile", () => ReadFile, "oneof", "request"],
   [206, "checkFileLink", () => CheckFileLink, "oneof", "request"],
+  [207, "getUsage", () => GetUsage, "oneof", "request"],
+  [208, "readPreview", () => ReadPreview, "oneof", "request"],
+  [209, "listFiles", () => ListFiles, "oneof", "request"],
   [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
   [221, "showProfile", () => ShowProfile, "oneof", "request"],
   [222, "changeContact", () => ChangeContact, "oneof", "request"],
@@ -450,6 +456,9 @@ export interface ServerFrame {
     | { case: "upload"; value: Upload }
     | { case: "file"; value: File }
     | { case: "filePart"; value: FilePart }
+    | { case: "usage"; value: Usage }
+    | { case: "preview"; value: Preview }
+    | { case: "fileMessages"; value: FileMessages }
     | { case: "ownProfile"; value: OwnProfile }
     | { case: "contact"; value: Contact }
     | { case: "contacts"; value: Contacts }
@@ -502,6 +511,9 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [200, "upload", () => Upload, "oneof", "message"],
   [201, "file", () => File, "oneof", "message"],
   [202, "filePart", () => FilePart, "oneof", "message"],
+  [203, "usage", () => Usage, "oneof", "message"],
+  [204, "preview", () => Preview, "oneof", "message"],
+  [205, "fileMessages", () => FileMessages, "oneof", "message"],
   [221, "ownProfile", () => OwnProfile, "oneof", "message"],
   [223, "contact", () => Contact, "oneof", "message"],
   [224, "contacts", () => Contacts, "oneof", "message"],
@@ -1837,6 +1849,68 @@ export const Upload = /* @__PURE__ */ message<Upload>("Upload", [
   [4, "expiresMs", "uint64"],
 ]);
 
+export interface ReadPreview {
+  conversation: string;
+  hash: Uint8Array;
+}
+export const ReadPreview = /* @__PURE__ */ message<ReadPreview>("ReadPreview", [
+  [1, "conversation", "string"],
+  [2, "hash", "bytes"],
+]);
+
+export interface Preview {
+  content: Uint8Array;
+  isKept: boolean;
+  size: number;
+  mediaType: string;
+}
+export const Preview = /* @__PURE__ */ message<Preview>("Preview", [
+  [1, "content", "bytes"],
+  [2, "isKept", "bool"],
+  [3, "size", "uint64"],
+  [4, "mediaType", "string"],
+]);
+
+export interface ListFiles {
+  conversation: string;
+  before: number;
+  kind: number;
+  limit: number;
+}
+export const ListFiles = /* @__PURE__ */ message<ListFiles>("ListFiles", [
+  [1, "conversation", "string"],
+  [2, "before", "uint64"],
+  [3, "kind", "uint32"],
+  [4, "limit", "uint32"],
+]);
+
+export interface FileMessages {
+  events: WireEvent[];
+  states: MessageState[];
+  next: number;
+}
+export const FileMessages = /* @__PURE__ */ message<FileMessages>("FileMessages", [
+  [1, "events", () => WireEvent, "repeated"],
+  [2, "states", () => MessageState, "repeated"],
+  [3, "next", "uint64"],
+]);
+
+export type GetUsage = Record<never, never>;
+export const GetUsage = /* @__PURE__ */ message<GetUsage>("GetUsage", []);
+
+export interface Usage {
+  bytes: number;
+  reservedBytes: number;
+  mostBytes: number;
+  reservedUntilMs: number;
+}
+export const Usage = /* @__PURE__ */ message<Usage>("Usage", [
+  [1, "bytes", "uint64"],
+  [2, "reservedBytes", "uint64"],
+  [3, "mostBytes", "uint64"],
+  [4, "reservedUntilMs", "uint64"],
+]);
+
 export interface ShowFile {
   conversation: string;
   hash: Uint8Array;
@@ -2642,12 +2716,14 @@ export interface Settings {
   sessionIdleSeconds: number;
   strangers: string;
   recallSeconds: number;
+  fileBytes: number;
 }
 export const Settings = /* @__PURE__ */ message<Settings>("Settings", [
   [1, "registration", "string"],
   [2, "sessionIdleSeconds", "uint64"],
   [3, "strangers", "string"],
   [20, "recallSeconds", "uint64"],
+  [130, "fileBytes", "uint64"],
 ]);
 
 export interface ChangeSettings {
@@ -2655,12 +2731,14 @@ export interface ChangeSettings {
   sessionIdleSeconds?: number | undefined;
   strangers?: string | undefined;
   recallSeconds?: number | undefined;
+  fileBytes?: number | undefined;
 }
 export const ChangeSettings = /* @__PURE__ */ message<ChangeSettings>("ChangeSettings", [
   [1, "registration", "string", "optional"],
   [2, "sessionIdleSeconds", "uint64", "optional"],
   [3, "strangers", "string", "optional"],
   [20, "recallSeconds", "uint64", "optional"],
+  [130, "fileBytes", "uint64", "optional"],
 ]);
 
 export interface Export {

@@ -235,6 +235,15 @@ test("saved messages are resources", () => {
   assert.deepEqual(answered(list, { favourites: [row], version: 3 }), { case: "favourites", value });
 });
 
+test("files are a resource", () => {
+  const list: ClientRequest = { case: "listFiles", value: { conversation: "g2038", before: 9, kind: 2, limit: 0 } };
+  assert.equal(callOf(list, 7)?.calls[0]?.path, "/v1/conversations/g2038/files?before=9&kind=2");
+  assert.deepEqual(answered(list, { messages: [] }), { case: "fileMessages", value: { events: [], states: [], next: 0 } });
+  const usage: ClientRequest = { case: "getUsage", value: {} };
+  const value = { bytes: 5, reservedBytes: 0, mostBytes: 9 };
+  assert.deepEqual(answered(usage, { bytes: 5, reserved_bytes: 0, most_bytes: 9 }), { case: "usage", value });
+});
+
 test("contacts and blocks are resources", () => {
   const of = (change: wire.ChangeContact["change"]): unknown[] => {
     const [call] = callOf({ case: "changeContact", value: { request: ID, userId: 9, change } } as ClientRequest, 7)?.calls ?? [];

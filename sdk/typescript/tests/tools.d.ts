@@ -14,3 +14,19 @@ declare module "ws" {
     close(): void;
   }
 }
+declare module "tus-js-client" {
+  export interface Options {
+    uploadUrl: string;
+    chunkSize: number;
+    headers: Record<string, string>;
+    retryDelays: number[];
+    onError(error: Error): void;
+    onSuccess(): void;
+    onChunkComplete(size: number, accepted: number): void;
+  }
+  export class Upload {
+    constructor(content: Uint8Array, options: Options);
+    start(): void;
+    abort(): Promise<void>;
+  }
+}

@@ -13,6 +13,11 @@ impl Evidence {
         self.seen.lock().files.insert(conversation);
     }
 
+    /// A message that refers to a file of this conversation, before its first attempt.
+    pub fn referring(&self, conversation: ConversationId) {
+        self.seen.lock().files.insert(conversation);
+    }
+
     /// `received`: the name of the bytes; none, if there is no such file.
     pub fn download(
         &self,

@@ -1,11 +1,11 @@
 //! The files on the disks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_chaos::history::{Conversation, FileName};
 use troupe_core::file::chunks_of;
 use troupe_core::record::{Chunk, File};
-use troupe_core::{ConversationId, FileHash};
+use troupe_core::{ConversationId, EventKind, FileHash, Seq};
 use troupe_store::rows::View;
 
 use crate::evidence::Seen;
@@ -18,6 +18,19 @@ pub fn rows(seen: &Seen, view: &View) -> BTreeMap<Conversation, BTreeMap<FileNam
     let has = |conversation: &&ConversationId| view.conversation(**conversation).ok().flatten().is_some();
     let here = seen.files.iter().filter(has);
     here.map(|conversation| (conversation.to_string(), files(view, *conversation))).collect()
+}
+
+/// Of the same conversations: the files that events refer to.
+pub fn references(seen: &Seen, view: &View) -> BTreeMap<Conversation, BTreeSet<FileName>> {
+    let of = |conversation: &ConversationId| {
+        let events = view.events(*conversation, Seq(0), EVERYTHING, EVERYTHING).expect("a memory engine is readable");
+        let files = events.iter().flat_map(|event| match &event.kind {
+            EventKind::Message(body) | EventKind::Edited { body, .. } => body.files(),
+            _ => Vec::new(),
+        });
+        (conversation.to_string(), files.map(|file| file.to_string()).collect())
+    };
+    seen.files.iter().map(of).collect()
 }
 
 fn files(view: &View, conversation: ConversationId) -> BTreeMap<FileName, FileName> {

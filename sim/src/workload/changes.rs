@@ -22,10 +22,12 @@ const ANY: u64 = 6;
 const RECALL: u64 = 3;
 /// Attempts under one id. A connection that is closed answers none of them.
 const ATTEMPTS: u64 = 4;
-/// Answers to a change of a message that is gone, is not the user's, or was edited often, to one by
-/// a user that was just removed, muted or blocked, and on a connection that has just begun.
-const EXPECTED: [&str; 11] = [
+/// Answers to a change of a message that is gone, is not the user's, is no text, or was edited
+/// often, to one by a user that was just removed, muted or blocked, and on a connection that has
+/// just begun.
+const EXPECTED: [&str; 12] = [
     "erased",
+    "another_kind",
     "not_your_message",
     "too_many_edits",
     "no_such_message",

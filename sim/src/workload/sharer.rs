@@ -1,15 +1,19 @@
 //! A device that uploads files: it repeats chunks, cancels some uploads, often uploads the same
-//! file again, and reads files back at once and later.
+//! file again, reads files back at once and later, and sends messages that refer to files: to its
+//! own, and to one that no device has uploaded.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use troupe_client::{Client, Error, UploadState};
-use troupe_core::{ClientMessageId, ConversationId, FileHash, limits};
+use troupe_core::content::{Attachment, File};
+use troupe_core::event::Content;
+use troupe_core::{Body, ClientMessageId, ConversationId, FileHash, limits};
 use troupe_runtime::Rng;
 
 use super::account::Account;
+use super::device::settled;
 use super::{Phase, WorkloadContext};
 
 /// A request without an answer may or may not have been applied.
@@ -20,7 +24,13 @@ const PAUSE_MS: u64 = 600;
 const CONTENTS: u64 = 6;
 /// Attempts to finish an upload.
 const ATTEMPTS: u64 = 12;
+/// Turns of which one sends a message, and messages of which one refers to a missing file.
+const SEND: u64 = 2;
+const MISSING: u64 = 4;
+/// Seed of the stream of these messages, independent of all other draws.
+const MESSAGES: u64 = 0x6669_6c65_2073_656e;
 /// Refusals in a group that the user has left.
+const MISSING_FILE: &str = "missing_file";
 const EXPECTED: [&str; 3] = ["not_member", "group_disbanded", "upgrade_pending"];
 
 pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize) {
@@ -28,11 +38,13 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize) {
     let account = Account::new(workload.clone(), number, user, "sharer");
     let client = account.start();
     let rng = account.platform.rng.clone();
-    let mut sharer = Sharer { workload: workload.clone(), number, client, rng, whole: Vec::new() };
+    let messages = Rng::from_seed(workload.plan.seed ^ MESSAGES);
+    let mut sharer = Sharer { workload: workload.clone(), number, client, rng, messages, whole: Vec::new() };
     let phase = workload.phase.subscribe();
     while *phase.borrow() == Phase::Talking {
         sleep(Duration::from_millis(sharer.rng.range(0, PAUSE_MS))).await;
         sharer.share().await;
+        sharer.mention();
     }
     // The device stays connected and receives events.
     std::future::pending().await
@@ -43,6 +55,7 @@ struct Sharer {
     number: u32,
     client: Client,
     rng: Arc<Rng>,
+    messages: Rng,
     /// Acknowledged files.
     whole: Vec<(ConversationId, FileHash)>,
 }
@@ -70,6 +83,36 @@ impl Sharer {
         if let Some((conversation, file)) = self.whole.get(self.rng.range(0, self.whole.len().max(1) as u64) as usize) {
             self.read(*conversation, *file).await;
         }
+    }
+
+    /// Sometimes a message that refers to a file. One that no device has uploaded is refused.
+    fn mention(&self) {
+        if self.messages.range(0, SEND) > 0 {
+            return;
+        }
+        let is_missing = self.messages.range(0, MISSING) == 0;
+        let missing = FileHash::of_file(&content(CONTENTS)).map(|file| (ConversationId::Everyone, file));
+        let at = self.messages.range(0, self.whole.len().max(1) as u64) as usize;
+        let named = if is_missing { missing } else { self.whole.get(at).copied() };
+        let (Some((conversation, file)), Some(user)) = (named, self.client.user()) else { return };
+        let id = ClientMessageId(self.messages.bytes());
+        let (evidence, name) = (&self.workload.evidence, format!("{user}/{id}"));
+        evidence.invoked(self.number, user, conversation, &name);
+        evidence.referring(conversation);
+        let hash = file.0.to_vec().into();
+        let file = Attachment { hash, name: "shared".into(), size: 1, media_type: "text/plain".into() };
+        let body = Body::from(Content::from(File { file: Some(file), caption: id.to_string() }));
+        let Ok(sent) = self.client.send_as(conversation, id, body) else { return };
+        let (workload, number) = (self.workload.clone(), self.number);
+        tokio::spawn(async move {
+            let outcome = sent.await;
+            let code = outcome.as_ref().err().and_then(Error::code);
+            match code.map(|code| code == MISSING_FILE) {
+                Some(true) if is_missing => workload.evidence.rejected(number, conversation, &name, MISSING_FILE),
+                Some(true) => workload.evidence.wrong(format!("{name} refers to a whole file, and was refused")),
+                _ => settled(&workload, number, conversation, name, outcome),
+            }
+        });
     }
 
     /// Whether it is acknowledged as this file.

@@ -22,6 +22,7 @@ fn shown(settings: &Settings) -> wire::Settings {
         session_idle_seconds: settings.session_idle,
         strangers: settings.strangers.as_str().to_owned(),
         recall_seconds: settings.recall_seconds,
+        file_bytes: settings.file_bytes,
     }
 }
 
@@ -40,12 +41,14 @@ pub(super) async fn change(
         named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;
     let strangers = named(wanted.strangers.as_deref(), Strangers::named, "strangers is invite or add")?;
     let (session_idle, recall_seconds) = (wanted.session_idle_seconds, wanted.recall_seconds);
-    let change = ChangeSettings { registration, session_idle, strangers, recall_seconds };
+    let file_bytes = wanted.file_bytes;
+    let change = ChangeSettings { registration, session_idle, strangers, recall_seconds, file_bytes };
     let said = [
         change.registration.map(|registration| format!("registration {}", registration.as_str())),
         change.session_idle.map(|seconds| format!("session_idle {seconds}")),
         change.strangers.map(|strangers| format!("strangers {}", strangers.as_str())),
         change.recall_seconds.map(|seconds| format!("recall {seconds}")),
+        change.file_bytes.map(|bytes| format!("file_bytes {bytes}")),
     ];
     let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
     record(service, by, request, "cluster.settings", "cluster", &detail).await?;

@@ -27,6 +27,7 @@ fn good() -> History {
     for node in [1, 2] {
         let files = [(FILE.to_owned(), FILE.to_owned())].into();
         history.files.insert(node, [(place(), files)].into());
+        history.references.insert(node, [(place(), [FILE.to_owned()].into())].into());
     }
     history
 }
@@ -40,13 +41,14 @@ fn kept_files_pass() {
     history.records.push(download(UNFINISHED, Some(UNFINISHED)));
     assert_eq!(check(&history), [], "or one");
     history.files.clear();
+    history.references.clear();
     assert_eq!(check(&history), [], "before the end no replica is asked");
 }
 
 #[test]
 fn each_broken_one_is_reported() {
     type Spoiler = (&'static str, Kind, fn(&mut History));
-    let spoilers: [Spoiler; 6] = [
+    let spoilers: [Spoiler; 7] = [
         ("other bytes", Kind::Diverged, |history| history.records.push(download(FILE, Some(OTHER)))),
         ("no answer", Kind::Lost, |history| history.records.push(download(FILE, None))),
         ("a file of no one", Kind::Phantom, |history| history.records.push(download(OTHER, Some(OTHER)))),
@@ -55,6 +57,9 @@ fn each_broken_one_is_reported() {
         }),
         ("a replica with other bytes", Kind::Diverged, |history| {
             history.files.insert(2, [(place(), [(FILE.to_owned(), OTHER.to_owned())].into())].into());
+        }),
+        ("an event without its file", Kind::Lost, |history| {
+            history.references.insert(1, [(place(), [OTHER.to_owned()].into())].into());
         }),
         ("a replica with more", Kind::Phantom, |history| {
             let more = [(FILE.to_owned(), FILE.to_owned()), (OTHER.to_owned(), OTHER.to_owned())];

@@ -118,6 +118,45 @@ pub async fn show(
     Ok(Answer(FileInfo { hash: hash.to_string(), name, media_type, size, by: Id(by), time_ms, expires_ms }))
 }
 
+/// A small JPEG of an image, without what its file says about place and camera.
+#[utoipa::path(get, path = "/v1/files/{hash}/preview", tag = "files",
+    params(("hash" = String, Path, description = "The name of the file, 64 hexadecimal digits"), OfConversation),
+    responses((status = 200, body = Vec<u8>, content_type = "image/jpeg")))]
+pub async fn preview(
+    asker: Asker,
+    Path(hash): Path<String>,
+    Query(query): Query<OfConversation>,
+) -> Result<Response, Problem> {
+    let (hash, conversation) = (file_of_path(&hash)?, conversation_of_path(&query.conversation)?);
+    let name = Bytes::copy_from_slice(&hash.0);
+    let made = asker.perform(wire::ReadPreview { conversation: conversation.to_string(), hash: name }).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "private, max-age=86400"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    Ok((headers, made.content).into_response())
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Usage {
+    /// Of files and of announced uploads.
+    bytes: u64,
+    /// Of uploads that were announced a moment ago.
+    reserved_bytes: u64,
+    /// All files of the caller may take so much.
+    most_bytes: u64,
+}
+
+/// The room that the caller's files take over all conversations.
+#[utoipa::path(get, path = "/v1/me/usage", tag = "me", responses((status = 200, body = Usage)))]
+pub async fn usage(asker: Asker) -> Result<Answer<Usage>, Problem> {
+    let wire::Usage { bytes, reserved_bytes, most_bytes, .. } = asker.perform(wire::GetUsage {}).await?;
+    Ok(Answer(Usage { bytes, reserved_bytes, most_bytes }))
+}
+
 /// Reads a file, or a range of it.
 ///
 /// The session may be replaced by the parameters of a link.

@@ -1,12 +1,14 @@
 //! Uploads by tus, and files by ranges and links.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
 use troupe_core::{FileHash, limits};
-use troupe_raft::api::LoginPolicy;
+use troupe_raft::api::{LoginPolicy, Settings};
 
-use crate::harness::{one_node, three_nodes, within};
+use crate::harness::{node_with, one_node, three_nodes, within};
 use crate::http::{Http, Said};
 
 const PIECES: &str = "application/offset+octet-stream";
@@ -34,7 +36,7 @@ async fn tus(http: &Http, method: Method, path: &str) -> Said {
 }
 
 /// Uploads it at once, and returns its name.
-async fn uploaded(http: &Http, conversation: &str, name: &str, bytes: &[u8]) -> String {
+pub async fn uploaded(http: &Http, conversation: &str, name: &str, bytes: &[u8]) -> String {
     let begun =
         http.post("/v1/uploads", json!({ "conversation": conversation, "name": name, "size": bytes.len() })).await;
     assert_eq!(begun.status, 201, "{}", String::from_utf8_lossy(&begun.body));
@@ -239,4 +241,147 @@ async fn an_upload_is_continued_at_any_node() {
     for node in nodes {
         node.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_message_refers_to_files_that_are_there() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob) = (Http::user(&node, "ann").await, Http::user(&node, "bob").await);
+    let group = ann.group("The team", &[&bob.user]).await;
+    let path = format!("/v1/conversations/{group}/messages");
+    let body = |hash: &str| {
+        let file = json!({ "hash": hash, "name": "a.txt", "size": 5, "type": "text/plain" });
+        json!({ "body": { "type": "file", "file": file } })
+    };
+    let name = FileHash::of_file(b"hello").expect("a name").to_string();
+    let begun = ann.post("/v1/uploads", json!({ "conversation": group, "name": "a.txt", "size": 5 })).await;
+    write(&ann, begun.header("location"), 0, b"hell").await;
+    assert_eq!(ann.post(&path, body(&name)).await.code(422), "missing_file", "the upload has a byte less");
+    write(&ann, begun.header("location"), 4, b"o").await;
+    let seq = ann.post(&path, body(&name)).await.good()["seq"].as_u64().expect("a seq");
+    assert_eq!(bob.get(&format!("/v1/files/{name}?conversation={group}")).await.body, b"hello");
+    let elsewhere = format!("/v1/conversations/{}/messages", ann.direct(&bob));
+    assert_eq!(ann.post(&elsewhere, body(&name)).await.code(422), "missing_file", "it belongs to the group");
+    let other = FileHash::of_file(b"other").expect("a name").to_string();
+    let edit = format!("{path}/{seq}");
+    assert_eq!(ann.patch(&edit, body(&other)).await.code(422), "missing_file");
+    let later = json!({ "body": body(&other)["body"], "deliver_at_ms": 4_000_000_000_000u64 });
+    assert_eq!(ann.post(&path, later).await.code(422), "missing_file");
+    uploaded(&ann, &group, "other.txt", b"other").await;
+    ann.patch(&edit, body(&other)).await.good();
+    let info = bob.get(&format!("/v1/files/{other}/info?conversation={group}")).await.good();
+    assert_eq!(info["expires_ms"], 0, "the edit keeps it");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn the_files_of_a_user_share_one_room() {
+    let node = node_with(Settings { file_bytes: 100_000, ..Settings::default() }).await;
+    let (ann, bob) = (Http::user(&node, "ann").await, Http::user(&node, "bob").await);
+    let (one, other) = (ann.group("One", &[]).await, ann.group("Other", &[]).await);
+    let announce = async |group: &str, size: u64| {
+        ann.post("/v1/uploads", json!({ "conversation": group, "name": "a", "size": size })).await
+    };
+    let first = announce(&one, 60_000).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(announce(&other, 60_000).await.code(409), "files_quota", "also in another group");
+    let second = announce(&other, 40_000).await;
+    assert_eq!(second.status, 201);
+    assert_eq!(announce(&other, 1).await.code(409), "files_quota");
+    let usage = async |http: &Http| {
+        let usage = http.get("/v1/me/usage").await.good();
+        let number = |name: &str| usage[name].as_u64().expect("a number");
+        (number("bytes") + number("reserved_bytes"), number("most_bytes"))
+    };
+    assert_eq!((usage(&ann).await, usage(&bob).await), ((100_000, 100_000), (0, 100_000)));
+    tus(&ann, Method::DELETE, first.header("location")).await;
+    // The group says so to the shard of the user in a moment.
+    let begin = Instant::now();
+    while usage(&ann).await.0 != 40_000 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", usage(&ann).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(announce(&other, 60_000).await.status, 201);
+    node.stop().await;
+}
+
+/// A PNG of 4 by 2 pixels, gray.
+const PNG: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x04\x00\x00\x00\x02\
+    \x08\x00\x00\x00\x00\x5a\xc3\x22\xbf\x00\x00\x00\x10\x49\x44\x41\x54\x78\x9c\x63\xe0\x0a\x58\xf0\
+    \x81\x01\x44\x00\x00\x10\x2c\x03\xd5\x3e\x6d\x15\x7d\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\
+    \x82";
+
+#[tokio::test]
+async fn an_image_has_a_preview_and_other_files_have_none() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob, eve) =
+        (Http::user(&node, "ann").await, Http::user(&node, "bob").await, Http::user(&node, "eve").await);
+    let group = ann.group("The team", &[&bob.user]).await;
+    let of = async |name: &str, bytes: &[u8]| {
+        format!("/v1/files/{}/preview?conversation={group}", uploaded(&ann, &group, name, bytes).await)
+    };
+    let image = of("cat.png", PNG).await;
+    let made = ann.get(&image).await;
+    assert_eq!((made.status, made.header("content-type")), (200, "image/jpeg"));
+    assert!(made.body.starts_with(b"\xff\xd8\xff"));
+    assert_eq!(bob.get(&image).await.body, made.body, "it is kept");
+    assert_eq!(eve.get(&image).await.code(404), "not_member");
+    for (name, bytes) in [("a.txt", &b"hello"[..]), ("cut.png", &PNG[..40])] {
+        let path = of(name, bytes).await;
+        for _ in 0..2 {
+            assert_eq!(ann.get(&path).await.code(404), "no_preview", "{name}");
+        }
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn the_files_of_a_conversation_are_listed_as_history_shows_them() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob, eve) =
+        (Http::user(&node, "ann").await, Http::user(&node, "bob").await, Http::user(&node, "eve").await);
+    let group = ann.group("The team", &[&bob.user]).await;
+    let path = format!("/v1/conversations/{group}");
+    let (messages, list) = (format!("{path}/messages"), format!("{path}/files"));
+    let body = async |kind: &str, name: &str| {
+        let hash = uploaded(&ann, &group, name, name.as_bytes()).await;
+        let file = json!({ "hash": hash, "name": name, "size": name.len(), "type": "text/plain" });
+        json!({ "body": { "type": kind, "file": file } })
+    };
+    let send = async |kind: &str, name: &str| {
+        let body = body(kind, name).await;
+        ann.post(&messages, body).await.good()["seq"].as_u64().expect("a seq")
+    };
+    let first = send("file", "a.txt").await;
+    ann.send(&group, "no file").await;
+    let (image, second) = (send("image", "b.png").await, send("file", "c.txt").await);
+    let seqs = async |http: &Http, query: &str| {
+        let page = http.get(&format!("{list}{query}")).await.good();
+        let seq = |message: &Value| message["seq"].as_u64().expect("a seq");
+        let listed: Vec<u64> = page["messages"].as_array().expect("a list").iter().map(seq).collect();
+        (listed, page["next"].as_u64())
+    };
+    assert_eq!(seqs(&bob, "").await, (vec![second, image, first], None));
+    assert_eq!(seqs(&bob, "?kind=2").await, (vec![image], None));
+    assert_eq!(seqs(&bob, "?limit=2").await, (vec![second, image], Some(image)));
+    assert_eq!(seqs(&bob, &format!("?limit=2&before={image}")).await, (vec![first], None));
+    assert_eq!(eve.get(&list).await.code(404), "not_member");
+    for wrong in ["?kind=0", "?kind=1", "?before=0", "?limit=51"] {
+        assert_eq!(bob.get(&format!("{list}{wrong}")).await.code(400), "bad_request", "{wrong}");
+    }
+
+    // A newcomer sees what came behind it, with the present body of an edited message.
+    ann.post(&format!("{path}/members"), json!({ "users": [eve.user] })).await.good();
+    let third = send("file", "d.txt").await;
+    ann.patch(&format!("{messages}/{third}"), body("file", "e.txt").await).await.good();
+    let page = eve.get(&list).await.good();
+    assert_eq!(page["messages"].as_array().expect("a list").len(), 1);
+    assert_eq!(page["messages"][0]["edited"]["body"]["file"]["name"], "e.txt");
+
+    // Neither a recalled message nor one that the reader has deleted for itself is listed.
+    ann.delete(&format!("{messages}/{second}")).await.good();
+    bob.post(&format!("{path}/me/deleted"), json!({ "seqs": [image] })).await.good();
+    assert_eq!(seqs(&bob, "").await, (vec![third, first], None));
+    assert_eq!(seqs(&ann, "").await, (vec![third, image, first], None));
+    node.stop().await;
 }

@@ -27,6 +27,7 @@ async fn missing_and_foreign_conversations_look_the_same() {
         (Method::GET, "/messages?after=99", None),
         (Method::POST, "/messages", Some(json!({ "text": "let me in" }))),
         (Method::GET, "/members", None),
+        (Method::GET, "/files", None),
         (Method::POST, "/read", Some(json!({ "seq": 1 }))),
     ];
     let of_groups: &[(Method, &str, Option<Value>)] = &[

@@ -1,13 +1,18 @@
 //! Bodies of each type, answers, threads and mentions.
 
 use serde_json::{Value, json};
+use troupe_core::FileHash;
 use troupe_raft::api::LoginPolicy;
 
+use crate::files::uploaded;
 use crate::harness::one_node;
 use crate::http::Http;
 
+const FILE: &[u8] = b"a file of all these bodies";
+
 fn file(name: &str, media_type: &str) -> Value {
-    json!({ "hash": "07".repeat(32), "name": name, "size": 1000, "type": media_type })
+    let hash = FileHash::of_file(FILE).expect("a name").to_string();
+    json!({ "hash": hash, "name": name, "size": 1000, "type": media_type })
 }
 
 #[tokio::test]
@@ -16,7 +21,9 @@ async fn bodies_of_each_type_are_sent_and_shown() {
     let (ann, bob) = (Http::user(&node, "ann").await, Http::user(&node, "bob").await);
     let path = format!("/v1/conversations/{}/messages", ann.direct(&bob));
     let picture = file("cat.png", "image/png");
-    let (preview, caption) = ("08".repeat(32), "the *cat*");
+    uploaded(&ann, &ann.direct(&bob), "cat.png", FILE).await;
+    let preview = uploaded(&ann, &ann.direct(&bob), "small.png", b"a preview").await;
+    let caption = "the *cat*";
     let bodies = [
         json!({ "type": "text", "text": "**hé**" }),
         json!({ "type": "image", "file": picture, "width": 640, "height": 480, "preview": preview, "caption": caption }),

@@ -65,6 +65,7 @@ fn settings_out(settings: &Settings) -> wire::MetaSettings {
         first_admin: settings.first_admin.clone(),
         strangers: strangers_out(settings.strangers),
         recall_seconds: Some(settings.recall_seconds).filter(|seconds| *seconds != limits::RECALL_SECONDS),
+        file_bytes: Some(settings.file_bytes).filter(|bytes| *bytes != limits::FILES_BYTES_OF_ALL),
     }
 }
 
@@ -77,6 +78,7 @@ fn settings_in(settings: Option<wire::MetaSettings>) -> Result<Settings, Undecod
         first_admin: settings.first_admin,
         strangers: strangers_in(settings.strangers)?,
         recall_seconds: settings.recall_seconds.unwrap_or(limits::RECALL_SECONDS),
+        file_bytes: settings.file_bytes.unwrap_or(limits::FILES_BYTES_OF_ALL),
     })
 }
 
@@ -277,6 +279,7 @@ impl From<&MetaCommand> for wire::MetaCommand {
                 session_idle_seconds: change.session_idle,
                 strangers: change.strangers.map(strangers_out),
                 recall_seconds: change.recall_seconds,
+                file_bytes: change.file_bytes,
             }),
             MetaCommand::RaiseLevel { to, nodes } => Command::RaiseLevel(wire::MetaRaiseLevel {
                 level: to.level.number(),
@@ -334,6 +337,7 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 session_idle: change.session_idle_seconds,
                 strangers: change.strangers.map(strangers_in).transpose()?,
                 recall_seconds: change.recall_seconds,
+                file_bytes: change.file_bytes,
             }),
             Command::RaiseLevel(raise) => MetaCommand::RaiseLevel {
                 to: in_force(raise.level, raise.since),

@@ -417,6 +417,22 @@ class Requests(PeopleRequests, PersonalRequests):
         """Ends an upload. A file that has come of it stays."""
         await self.call(wire.CancelUpload(conversation, upload), wire.Done)
 
+    async def preview(self, conversation: str, name: bytes) -> bytes:
+        """A small JPEG of an image, without what its file says about place and camera."""
+        return (await self.call(wire.ReadPreview(conversation, name), wire.Preview)).content
+
+    async def files(self, conversation: str, before: int = 0, *, kind: int = 0, limit: int = 0) -> wire.FileMessages:
+        """The images, voice messages, videos and files that this user sees, newest first.
+
+        `before` is `next` of the page before; `kind` selects one kind of bodies. `states` has the present bodies
+        of edited messages.
+        """
+        return await self.call(wire.ListFiles(conversation_id(conversation), before, kind, limit), wire.FileMessages)
+
+    async def usage(self) -> wire.Usage:
+        """The room of the user's files over all conversations, in bytes."""
+        return await self.call(wire.GetUsage(), wire.Usage)
+
     async def file(self, conversation: str, name: bytes) -> wire.File:
         """Name, type and size of a file."""
         return await self.call(wire.ShowFile(conversation, name), wire.File)

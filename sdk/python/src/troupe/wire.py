@@ -269,6 +269,9 @@ class ClientFrame(Message):
     show_file: ShowFile | None = None
     read_file: ReadFile | None = None
     check_file_link: CheckFileLink | None = None
+    get_usage: GetUsage | None = None
+    read_preview: ReadPreview | None = None
+    list_files: ListFiles | None = None
     change_profile: ChangeProfile | None = None
     show_profile: ShowProfile | None = None
     change_contact: ChangeContact | None = None
@@ -325,6 +328,9 @@ class ServerFrame(Message):
     upload: Upload | None = None
     file: File | None = None
     file_part: FilePart | None = None
+    usage: Usage | None = None
+    preview: Preview | None = None
+    file_messages: FileMessages | None = None
     own_profile: OwnProfile | None = None
     contact: Contact | None = None
     contacts: Contacts | None = None
@@ -1295,6 +1301,53 @@ class Upload(Message):
 
 
 @dataclass(slots=True)
+class ReadPreview(Message):
+    conversation: str = ""
+    hash: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Preview(Message):
+    content: bytes = b""
+    is_kept: bool = False
+    size: int = 0
+    media_type: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListFiles(Message):
+    conversation: str = ""
+    before: int = 0
+    kind: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FileMessages(Message):
+    events: list[WireEvent] = field(default_factory=list)
+    states: list[MessageState] = field(default_factory=list)
+    next: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GetUsage(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Usage(Message):
+    bytes: int = 0
+    reserved_bytes: int = 0
+    most_bytes: int = 0
+    reserved_until_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ShowFile(Message):
     conversation: str = ""
     hash: bytes = b""
@@ -1863,6 +1916,7 @@ class Settings(Message):
     session_idle_seconds: int = 0
     strangers: str = ""
     recall_seconds: int = 0
+    file_bytes: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1872,6 +1926,7 @@ class ChangeSettings(Message):
     session_idle_seconds: int | None = None
     strangers: str | None = None
     recall_seconds: int | None = None
+    file_bytes: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2121,6 +2176,9 @@ ClientFrame.FIELDS = (
     Field(204, "show_file", "message", message=ShowFile, explicit=True, oneof="request"),
     Field(205, "read_file", "message", message=ReadFile, explicit=True, oneof="request"),
     Field(206, "check_file_link", "message", message=CheckFileLink, explicit=True, oneof="request"),
+    Field(207, "get_usage", "message", message=GetUsage, explicit=True, oneof="request"),
+    Field(208, "read_preview", "message", message=ReadPreview, explicit=True, oneof="request"),
+    Field(209, "list_files", "message", message=ListFiles, explicit=True, oneof="request"),
     Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
     Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
     Field(222, "change_contact", "message", message=ChangeContact, explicit=True, oneof="request"),
@@ -2174,6 +2232,9 @@ ServerFrame.FIELDS = (
     Field(200, "upload", "message", message=Upload, explicit=True, oneof="message"),
     Field(201, "file", "message", message=File, explicit=True, oneof="message"),
     Field(202, "file_part", "message", message=FilePart, explicit=True, oneof="message"),
+    Field(203, "usage", "message", message=Usage, explicit=True, oneof="message"),
+    Field(204, "preview", "message", message=Preview, explicit=True, oneof="message"),
+    Field(205, "file_messages", "message", message=FileMessages, explicit=True, oneof="message"),
     Field(221, "own_profile", "message", message=OwnProfile, explicit=True, oneof="message"),
     Field(223, "contact", "message", message=Contact, explicit=True, oneof="message"),
     Field(224, "contacts", "message", message=Contacts, explicit=True, oneof="message"),
@@ -2781,6 +2842,33 @@ Upload.FIELDS = (
     Field(3, "hash", "bytes"),
     Field(4, "expires_ms", "uint64"),
 )
+ReadPreview.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hash", "bytes"),
+)
+Preview.FIELDS = (
+    Field(1, "content", "bytes"),
+    Field(2, "is_kept", "bool"),
+    Field(3, "size", "uint64"),
+    Field(4, "media_type", "string"),
+)
+ListFiles.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "before", "uint64"),
+    Field(3, "kind", "uint32"),
+    Field(4, "limit", "uint32"),
+)
+FileMessages.FIELDS = (
+    Field(1, "events", "message", message=WireEvent, repeated=True),
+    Field(2, "states", "message", message=MessageState, repeated=True),
+    Field(3, "next", "uint64"),
+)
+Usage.FIELDS = (
+    Field(1, "bytes", "uint64"),
+    Field(2, "reserved_bytes", "uint64"),
+    Field(3, "most_bytes", "uint64"),
+    Field(4, "reserved_until_ms", "uint64"),
+)
 ShowFile.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "hash", "bytes"),
@@ -3149,12 +3237,14 @@ Settings.FIELDS = (
     Field(2, "session_idle_seconds", "uint64"),
     Field(3, "strangers", "string"),
     Field(20, "recall_seconds", "uint64"),
+    Field(130, "file_bytes", "uint64"),
 )
 ChangeSettings.FIELDS = (
     Field(1, "registration", "string", explicit=True),
     Field(2, "session_idle_seconds", "uint64", explicit=True),
     Field(3, "strangers", "string", explicit=True),
     Field(20, "recall_seconds", "uint64", explicit=True),
+    Field(130, "file_bytes", "uint64", explicit=True),
 )
 Export.FIELDS = (
     Field(1, "accounts", "message", message=ExportAccounts, explicit=True, oneof="part"),

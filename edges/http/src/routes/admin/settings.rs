@@ -24,12 +24,14 @@ pub struct Settings {
     strangers: String,
     /// Its sender may recall a message for this time. Admins of groups may later.
     recall_seconds: u64,
+    /// The files of one user may take so many bytes over all conversations.
+    file_bytes: u64,
 }
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Settings {
-        let wire::Settings { registration, session_idle_seconds, strangers, recall_seconds } = settings;
-        Settings { registration, session_idle_seconds, strangers, recall_seconds }
+        let wire::Settings { registration, session_idle_seconds, strangers, recall_seconds, file_bytes } = settings;
+        Settings { registration, session_idle_seconds, strangers, recall_seconds, file_bytes }
     }
 }
 
@@ -67,6 +69,8 @@ pub struct ChangeSettings {
     strangers: Option<Strangers>,
     #[schema(minimum = 0, maximum = 9007199254740991u64)]
     recall_seconds: Option<u64>,
+    #[schema(minimum = 0, maximum = 9007199254740991u64)]
+    file_bytes: Option<u64>,
 }
 
 /// Changes the settings that the body names. Other nodes follow within a moment.
@@ -86,7 +90,8 @@ pub async fn change(asker: Asker, key: Key, Json(change): Json<ChangeSettings>) 
     let session_idle_seconds =
         change.session_idle_seconds.map(|seconds| seq("session_idle_seconds", seconds)).transpose()?;
     let recall_seconds = change.recall_seconds.map(|seconds| seq("recall_seconds", seconds)).transpose()?;
-    let change = wire::ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds };
+    let file_bytes = change.file_bytes.map(|bytes| seq("file_bytes", bytes)).transpose()?;
+    let change = wire::ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds, file_bytes };
     match order(&asker, key, Operation::ChangeSettings(change)).await? {
         Answer::Settings(settings) => Ok(Body(settings.into())),
         _ => Err(other(&asker)),
