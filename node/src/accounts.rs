@@ -16,14 +16,16 @@ use troupe_runtime::Platform;
 
 use crate::arguments::Output;
 use crate::people;
+pub(crate) use show::moment;
 use show::{
-    account_json, account_table, audit_json, audit_table, invite_json, invite_table, moment, session_json,
-    session_table, settings_json, settings_table,
+    account_json, account_table, audit_json, audit_table, invite_json, invite_table, session_json, session_table,
+    settings_json, settings_table,
 };
 
 mod show;
 mod verbs;
 
+pub(crate) use verbs::duration;
 pub use verbs::{Audit, InviteVerb, Password, SettingsArgs, UserVerb, Who};
 
 pub async fn user(verb: UserVerb) -> Result<()> {

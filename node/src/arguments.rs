@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use troupe_raft::transport::token::Token;
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     Table,
     Json,
@@ -22,7 +22,7 @@ pub struct Access {
     #[arg(long, env = "TROUPE_CLUSTER_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
     /// The join token itself; prefer the variable
-    #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true, conflicts_with = "token_file")]
     pub token: Option<String>,
     /// The cluster runs without TLS
     #[arg(long)]
@@ -33,8 +33,8 @@ impl Access {
     /// The token of the flag, the variable or the file.
     pub fn held_token(&self) -> Result<Option<Token>> {
         let text = match (&self.token, &self.token_file) {
-            (Some(_), Some(_)) => bail!("give --token or --token-file, not both"),
-            (Some(text), None) => Some(text.clone()),
+            // The file is that of a context: the parser refuses two that were given.
+            (Some(text), _) => Some(text.clone()),
             (None, Some(path)) => {
                 Some(std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?)
             }

@@ -6,6 +6,8 @@ use anyhow::{Result, anyhow};
 use serde_json::Value;
 use troupe_fetch as fetch;
 
+use crate::exit::coded;
+
 /// An order is one commit; the node itself waits three seconds for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For a node to be looked at, if there is another one to ask.
@@ -43,9 +45,12 @@ impl Asker {
                     return Ok((address, seen));
                 }
                 Ok((503, starting)) if starting["error"].is_string() => {
-                    anyhow!("{address} is not in its cluster yet: {}", starting["error"].as_str().unwrap_or_default())
+                    let why = starting["error"].as_str().unwrap_or_default();
+                    coded("node_starts", format!("{address} is not in its cluster yet: {why}"))
                 }
-                Ok((status, _)) => anyhow!("{address} answers with status {status}: is this a troupe node?"),
+                Ok((status, _)) => {
+                    coded("not_troupe", format!("{address} answers with status {status}: is this a troupe node?"))
+                }
                 Err(error) => error,
             };
             failed.get_or_insert(error);
@@ -71,7 +76,9 @@ impl Asker {
         let mut failed = None;
         for address in &self.addresses {
             match fetch::post_json(address, path, key, PATIENCE).await {
-                Ok((503, answer)) => failed = Some(anyhow!("{}", answer["error"].as_str().unwrap_or("no answer"))),
+                Ok((503, answer)) => {
+                    failed = Some(coded("no_answer", answer["error"].as_str().unwrap_or("no answer")));
+                }
                 Ok(answered) => return Ok(answered),
                 Err(error) => {
                     failed.get_or_insert(error);

@@ -8,6 +8,7 @@
 //! [`manifest`] says what is in the directory. It is portable: a restore asks only for slots, so
 //! that the new cluster may have another number of nodes and shards.
 
+mod keep;
 mod manifest;
 
 use std::fs;
@@ -45,6 +46,8 @@ pub struct Backup {
 pub enum BackupVerb {
     /// Read a backup through, restore it into a scratch directory, and compare
     Verify { directory: PathBuf },
+    /// Take a backup into a folder of backups, verify it, and remove old ones
+    Keep(Box<keep::Keep>),
 }
 
 #[derive(Args)]
@@ -64,7 +67,8 @@ const _: () = assert!(PART_BYTES + PART_ENVELOPE <= limits::ENTRY_BYTES);
 
 pub async fn run(args: Backup) -> Result<()> {
     match (args.verb, args.directory) {
-        (Some(BackupVerb::Verify { directory }), _) => verify(&directory),
+        (Some(BackupVerb::Verify { directory }), _) => block_in_place(|| verify(&directory)),
+        (Some(BackupVerb::Keep(keep)), _) => keep::run(&keep).await,
         (None, Some(directory)) => take(&directory, &args.access).await,
         (None, None) => bail!("say where the backup is to go: troupe backup <directory>"),
     }

@@ -9,6 +9,10 @@ use crate::accounts::{Audit, InviteVerb, Password, SettingsArgs, UserVerb};
 use crate::arguments::Output;
 use crate::backup::{Backup, Restore};
 use crate::config::Keys;
+use crate::contexts::ContextVerb;
+use crate::debug::DebugVerb;
+use crate::doctor::Doctor;
+use crate::explain::Explain;
 use crate::lab::Lab;
 use crate::operator::NodeVerb;
 use crate::pages::{Completion, Man};
@@ -69,6 +73,16 @@ pub enum Verb {
     /// Explain or check the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Name clusters, so that other commands need no addresses
+    #[command(subcommand)]
+    Context(ContextVerb),
+    /// Examine this machine, the node on it and its peers, with advice for each finding
+    Doctor(Box<Doctor>),
+    /// Explain the code of an error or of a finding
+    Explain(Explain),
+    /// Gather what helps to find a fault
+    #[command(subcommand)]
+    Debug(Box<DebugVerb>),
     /// Inject faults into a cluster and check the promises against what clients saw
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Chaos(Lab),
@@ -80,7 +94,13 @@ pub enum Verb {
     /// Print the manual page, or write those of all verbs
     Man(Man),
     /// Print the version and the kind of build
-    Version,
+    Version(Version),
+}
+
+#[derive(Args)]
+pub struct Version {
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
 }
 
 impl Verb {
@@ -88,7 +108,7 @@ impl Verb {
     /// `troupe-lab` set the mask of their files themselves.
     pub fn keeps_secrets(&self) -> bool {
         let runs_lab = matches!(self, Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_));
-        !runs_lab && !matches!(self, Verb::Config(_) | Verb::Completion(_) | Verb::Man(_) | Verb::Version)
+        !runs_lab && !matches!(self, Verb::Config(_) | Verb::Completion(_) | Verb::Man(_) | Verb::Version(_))
     }
 }
 
@@ -140,6 +160,8 @@ pub enum ConfigVerb {
     /// Show each key: value, source, default, variable and flag
     Explain {
         key: Option<String>,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
         #[arg(long, env = "TROUPE_CONFIG")]
         config: Option<PathBuf>,
         #[command(flatten)]
@@ -150,6 +172,8 @@ pub enum ConfigVerb {
         /// A file that does not exist yet; without it the text is printed
         file: Option<PathBuf>,
     },
+    /// Print a JSON Schema of the file, for editors that complete and check TOML
+    Schema,
     /// Check the configuration
     Check {
         #[arg(long, env = "TROUPE_CONFIG")]

@@ -23,23 +23,29 @@ pub use troupe_runtime::net::is_loopback;
 mod advertise;
 mod cim;
 mod environment;
+mod explain;
 mod flags;
 mod keys;
 mod limits;
+mod lines;
 mod sample;
+mod schema;
 mod validate;
 
 pub use environment::Variable;
+pub use explain::{explain, explain_json};
 pub use flags::Keys;
 pub use keys::{KEYS, Key};
 pub use sample::init;
+pub use schema::schema;
 pub use validate::read as read_certificate;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
-    File(PathBuf),
+    /// The file and the line, if it is known.
+    File(PathBuf, Option<usize>),
     Environment(String),
     Flag(String),
 }
@@ -48,7 +54,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Default => f.write_str("default"),
-            Source::File(path) => write!(f, "file {}", path.display()),
+            Source::File(path, None) => write!(f, "file {}", path.display()),
+            Source::File(path, Some(line)) => write!(f, "file {}:{line}", path.display()),
             Source::Environment(name) => write!(f, "variable {name}"),
             Source::Flag(name) => write!(f, "flag --{name}"),
         }
@@ -82,9 +89,11 @@ impl Settings {
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|e| ConfigError(format!("cannot read the configuration {}: {e}", path.display())))?;
+            let lines = lines::of(&text);
             for (name, value) in flatten(&text, path)? {
-                let key = find(&name).ok_or_else(|| unknown("key", &name, &format!("{}", path.display())))?;
-                values.insert(key.name, (value, Source::File(path.to_owned())));
+                let source = Source::File(path.to_owned(), lines.get(&name).copied());
+                let key = find(&name).ok_or_else(|| unknown("key", &name, &source.to_string()))?;
+                values.insert(key.name, (value, source));
             }
         }
         let mut warnings = Vec::new();
@@ -326,28 +335,6 @@ fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {
         (false, false) => return Err(ConfigError("set cluster.token or cluster.token_file, not both".into())),
     };
     validate::token(settings, text).map(Some)
-}
-
-/// The output of `troupe config explain`: one key, or all. Secrets are not shown.
-pub fn explain(settings: &Settings, only: Option<&str>) -> Result<String, ConfigError> {
-    let keys: Vec<&Key> = match only {
-        Some(name) => vec![find(name).ok_or_else(|| unknown("key", name, "config explain"))?],
-        None => KEYS.iter().collect(),
-    };
-    let mut out = String::new();
-    for key in keys {
-        let (value, source) = settings.get(key.name);
-        let shown = if key.name == "cluster.token" && !value.is_empty() { "(secret)" } else { value };
-        out.push_str(&format!(
-            "{} = \"{shown}\"  ({source})\n    {}\n    default \"{}\", variable {}, flag --{}\n",
-            key.name,
-            key.about,
-            key.default,
-            key.variable(),
-            key.flag()
-        ));
-    }
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -46,8 +46,8 @@ pub fn claim() -> Result<Caps> {
     Ok(caps)
 }
 
-/// `None` if there are too few.
-fn share(limit: rlim_t) -> Option<Caps> {
+/// The places that a limit allows; `None` if there are too few.
+pub fn share(limit: rlim_t) -> Option<Caps> {
     if limit < LEAST {
         return None;
     }

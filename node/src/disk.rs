@@ -24,7 +24,7 @@ use troupe_store::rocks::{self, Rocks};
 use crate::token;
 
 const DATABASE: &str = "db";
-const SET_ASIDE: &str = "db.damaged-";
+pub const SET_ASIDE: &str = "db.damaged-";
 /// A disk that was damaged so often is broken, and copying everything onto it once more would hide
 /// that.
 const TIMES: usize = 3;

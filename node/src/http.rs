@@ -1,10 +1,10 @@
 //! HTTP on hyper: health, metrics, what the cluster looks like from this node, and the ways of
 //! clients.
 //!
-//! `/livez` says the process works and must not be used for routing; `/startupz` is 503 until the
-//! node has begun to serve, `/readyz` with reasons while it cannot serve. All answer from the first
-//! moment of the process, long before its cluster has formed. All other paths are those of
-//! [`troupe_edge_http`].
+//! `/livez` says the process works and must not be used for routing. `/startupz` is 503 with the
+//! obstacle until the node has begun to serve, and `/readyz` is 503 with reasons while it cannot
+//! serve. All three answer from the first moment of the process, long before its cluster has
+//! formed. All other paths are those of [`troupe_edge_http`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

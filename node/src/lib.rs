@@ -7,11 +7,17 @@ pub mod accounts;
 pub mod arguments;
 pub mod asker;
 pub mod backup;
+pub mod catalogue;
 pub mod cli;
 pub mod config;
 pub mod connections;
+pub mod contexts;
+pub mod debug;
 pub mod descriptors;
 pub mod disk;
+pub mod doctor;
+pub mod exit;
+pub mod explain;
 pub mod guard;
 pub mod http;
 pub mod lab;
@@ -33,12 +39,22 @@ pub mod trace;
 pub mod transfer;
 pub mod upgrade;
 
+const BUILD: &str = if cfg!(feature = "planted-bugs") { "built with planted bugs: for tests only" } else { "release" };
+
 /// The output of `troupe version`.
 pub fn version() -> String {
     format!(
-        "troupe {} (client protocol {}, {})",
+        "troupe {} (client protocol {}, {BUILD})",
         env!("CARGO_PKG_VERSION"),
-        troupe_proto::client::PROTOCOL_VERSION,
-        if cfg!(feature = "planted-bugs") { "built with planted bugs: for tests only" } else { "release" }
+        troupe_proto::client::PROTOCOL_VERSION
     )
+}
+
+/// The same for programs.
+pub fn version_json() -> serde_json::Value {
+    serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "client_protocol": troupe_proto::client::PROTOCOL_VERSION,
+        "build": BUILD,
+    })
 }

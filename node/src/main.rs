@@ -3,15 +3,15 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
+use troupe::arguments::Output;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Keys, Settings};
+use troupe::exit::{self, Exit};
 use troupe::reload::Reload;
-use troupe::{
-    accounts, backup, lab, logging, operator, pages, people, recover, start, status, token, transfer, upgrade,
-};
+use troupe::{accounts, backup, contexts, debug, doctor, explain, lab, logging, operator, pages, people};
+use troupe::{recover, start, status, token, transfer, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -19,7 +19,7 @@ use troupe_core::text::clean_lines;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
-    let failed = live() != ExitCode::SUCCESS;
+    let exit = live();
     // The reader of a pipe may have gone, which is no failure.
     let _ = std::io::stdout().flush();
     // Destructors of statics must not run under threads that still use them: RocksDB then aborts
@@ -27,37 +27,49 @@ fn main() {
     // once and touches no memory.
     #[expect(unsafe_code)]
     unsafe {
-        nix::libc::_exit(i32::from(failed))
+        nix::libc::_exit(exit.number())
     }
 }
 
-fn live() -> ExitCode {
-    let cli = Cli::parse();
+fn live() -> Exit {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return failed(&error),
+    };
     if cli.verb.keeps_secrets() {
         // Before any thread: only the owner may read the files that this process creates.
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot start threads: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&anyhow::Error::new(error).context("cannot start threads")),
     };
     let outcome = runtime.block_on(run(cli));
     // A blocked read of standard input must not keep the process.
     runtime.shutdown_background();
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            // Printing panics if standard error is on a full disk; the exit code still reports it.
-            let _ = writeln!(std::io::stderr(), "error: {}", clean_lines(&format!("{error:#}")));
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| failed(&error))
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+/// The command line, with the context in use as its defaults. A mistake in it ends the process.
+fn parse() -> anyhow::Result<Cli> {
+    let command = Cli::command();
+    // A damaged file of contexts is mended by hand, and a context that is gone by these commands.
+    let early = std::env::args_os().nth(1);
+    let early = early.as_deref().and_then(|verb| verb.to_str());
+    let command = match early {
+        Some("context" | "start" | "explain" | "version" | "--version" | "--help" | "help") => command,
+        _ => contexts::fill(command)?,
+    };
+    Ok(Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit()))
+}
+
+fn failed(error: &anyhow::Error) -> Exit {
+    // Printing panics if standard error is on a full disk; the exit code still reports it.
+    let _ = writeln!(std::io::stderr(), "{}", clean_lines(&exit::line(error)));
+    exit::judge(error).1
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.verb {
         Verb::Start(args) => {
             let (file, keys) = (args.config, args.keys);
@@ -92,10 +104,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Recover(args) => recover::run(&args)?,
         Verb::Node(verb) => operator::run(verb).await?,
         Verb::Token(verb) => token::run(verb).await?,
-        Verb::Config(ConfigVerb::Explain { key, config, keys }) => {
+        Verb::Config(ConfigVerb::Explain { key, output, config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
-            print!("{}", config::explain(&settings, key.as_deref())?);
+            match output {
+                Output::Table => print!("{}", config::explain(&settings, key.as_deref())?),
+                Output::Json => println!("{:#}", config::explain_json(&settings, key.as_deref())?),
+            }
         }
         Verb::Config(ConfigVerb::Check { config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
@@ -103,12 +118,20 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("configuration OK");
         }
+        Verb::Config(ConfigVerb::Schema) => println!("{:#}", config::schema()),
         Verb::Config(ConfigVerb::Init { file }) => config::init(file.as_deref())?,
         Verb::Completion(args) => pages::completion(&args)?,
         Verb::Man(args) => pages::man(&args)?,
-        Verb::Version => println!("{}", troupe::version()),
+        Verb::Context(verb) => contexts::run(verb)?,
+        Verb::Doctor(args) => return doctor::run(*args).await,
+        Verb::Explain(args) => explain::run(&args)?,
+        Verb::Debug(verb) => debug::run(*verb).await?,
+        Verb::Version(args) => match args.output {
+            Output::Table => println!("{}", troupe::version()),
+            Output::Json => println!("{:#}", troupe::version_json()),
+        },
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 fn settings(file: Option<&Path>, keys: &Keys) -> Result<Settings, config::ConfigError> {

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use troupe_core::text::clean_lines;
@@ -16,6 +16,7 @@ use troupe_raft::transport::token::Token;
 
 use crate::arguments::Output;
 use crate::asker::Asker;
+use crate::exit::refused;
 use crate::{guard, token};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -115,7 +116,7 @@ async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
     }
     let (status, answer) = asker.order(&path, key.as_deref()).await?;
     if status != 200 {
-        bail!("{}", answer["error"].as_str().unwrap_or("the order was refused"));
+        return Err(refused(status, &answer));
     }
     let json_wanted = matches!(change.cluster.output, Output::Json);
     if !json_wanted {

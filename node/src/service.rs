@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use troupe_core::text::clean;
 use troupe_raft::formation::waiting::Waiting;
 
 /// Between two looks at what the start waits for.
@@ -20,7 +21,9 @@ pub async fn tell_waiting(waiting: Waiting) {
     loop {
         let text = waiting.text();
         if text != told {
-            say(&[NotifyState::Status(&text)]);
+            // Each line of a notification is a state of its own, and the text may hold the words of
+            // another node.
+            say(&[NotifyState::Status(&clean(&text))]);
             told = text;
         }
         tokio::time::sleep(LOOK).await;
@@ -31,14 +34,14 @@ pub fn serving(node: u64) {
     say(&[NotifyState::Ready, NotifyState::Status(&format!("node {node} serves"))]);
 }
 
-pub fn stopping() {
-    say(&[NotifyState::Stopping, NotifyState::Status("draining: leaders and clients move to other nodes")]);
+pub fn stopping(status: &str) {
+    say(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
 /// Tells the manager that this process is alive, twice in each of its intervals. A process whose
 /// runtime is stuck tells nothing, and is started again.
 pub async fn keep_alive() {
-    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let Some(interval) = sd_notify::watchdog_enabled().filter(|interval| !interval.is_zero()) else { return };
     loop {
         say(&[NotifyState::Watchdog]);
         tokio::time::sleep(interval / 2).await;

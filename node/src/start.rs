@@ -82,7 +82,11 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
             Ok(cluster) => cluster,
             Err(error) => return Err(disk::after_failure(&config.data_dir, has_peers(&config), error.into())),
         },
-        end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
+        end = asked_to_stop(exit_with_parent) => {
+            service::stopping("stopped before the cluster was formed");
+            tracing::info!(end, "stopped before the cluster was formed");
+            return Ok(());
+        }
     };
     let door = reload::door(&config, &cluster.port())?;
     let serving = NodeConfig {
@@ -121,9 +125,9 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     shared.guard.judge_by(is_key);
     tokio::spawn(tell_first_admin(node.born()));
     tokio::spawn(orders::record_token_orders(cluster.port().token_orders(), node.clone()));
+    shared.serves(Running { cluster: cluster.clone(), node: node.clone(), websocket: websocket.clone() });
     telling.abort();
     service::serving(cluster.me().0);
-    shared.serves(Running { cluster: cluster.clone(), node: node.clone(), websocket: websocket.clone() });
 
     let end = {
         let (asked, fatal) = (asked_to_stop(exit_with_parent), cluster.fatal());
@@ -143,7 +147,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         }
         End::Asked(reason) => {
             tracing::info!(reason, "draining");
-            service::stopping();
+            service::stopping("draining: leaders and clients move to other nodes");
             shared.draining.store(true, Ordering::Relaxed);
             let within = Duration::from_secs(config.drain_seconds);
             let drain = async {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -18,6 +18,7 @@ use troupe_raft::level::Support;
 
 use crate::arguments::Output;
 use crate::asker::Asker;
+use crate::exit::refused;
 use crate::http::{Running, Shared};
 use crate::operator::{Key, Where, operator_key};
 use crate::orders::{RECORD_WITHIN, operator, refusal};
@@ -121,7 +122,7 @@ pub async fn run(verb: UpgradeVerb) -> Result<()> {
             asker.get("/v1/upgrade").await?;
             let (status, answer) = asker.order("/v1/upgrade/finalize", key.as_deref()).await?;
             if status != 200 {
-                bail!("{}", answer["error"].as_str().unwrap_or("the order was refused"));
+                return Err(refused(status, &answer));
             }
             match cluster.output {
                 Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?)),

@@ -49,6 +49,11 @@ pub use meter::{Meter, Metered, Meters};
 pub use openapi::document;
 pub use problem::Problem;
 
+/// All problems that this version answers, for the description of codes.
+pub fn problems() -> Vec<Problem> {
+    problem::known()
+}
+
 /// The API of a node. Requests carry the peer's address as an extension of the type
 /// `ConnectInfo<SocketAddr>`; one without it counts as this machine's. Those of one connection
 /// share a [`Connection`].

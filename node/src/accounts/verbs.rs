@@ -151,7 +151,7 @@ pub struct SettingsArgs {
 }
 
 /// `90m`, `12h`, `7d`, `30s`; `0`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const WANTS: &str = "wants a number with s, m, h or d, for instance 12h";
     if text == "0" {
         return Ok(Duration::ZERO);

@@ -13,6 +13,8 @@ pub enum Variable {
     Unknown(String),
 }
 
+/// Read before the command line.
+const EARLY: &[&str] = &[crate::contexts::VARIABLE];
 /// Read by no verb's command line, and only in a build that can carry planted bugs.
 const OTHERS: &[&str] =
     if cfg!(feature = "planted-bugs") { &["TROUPE_PLANTED_BUG", "TROUPE_PRETEND_LEVEL"] } else { &[] };
@@ -24,7 +26,7 @@ pub fn judge(name: &str, value: &str, known: &BTreeSet<String>) -> Variable {
     if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
         return Variable::Key(key);
     }
-    if OTHERS.contains(&name) || known.contains(name) || is_injected(name, value) {
+    if EARLY.contains(&name) || OTHERS.contains(&name) || known.contains(name) || is_injected(name, value) {
         return Variable::Foreign;
     }
     let nearest = KEYS.iter().map(Key::variable).min_by_key(|known| strsim::damerau_levenshtein(known, name));
@@ -72,6 +74,7 @@ mod tests {
             ("TROUPE_PASSWORD", "secret", "foreign"),
             ("TROUPE_SERVER", "a:7700", "foreign"),
             ("TROUPE_HTTP", "a:7780", "foreign"),
+            ("TROUPE_CONTEXT", "home", "foreign"),
             ("TROUPE_PLANTED_BUG", "stale_read", if cfg!(feature = "planted-bugs") { "foreign" } else { "unknown" }),
             // Of Kubernetes, for services named troupe and troupe-http.
             ("TROUPE_SERVICE_HOST", "10.0.0.1", "foreign"),

@@ -9,6 +9,7 @@ mod accounts;
 mod api;
 mod backup;
 mod bot;
+mod commands;
 mod damage;
 mod descriptors;
 mod disk;
