@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::time::Instant;
 use troupe_core::budget::{Gcra, Nanos, Rate, Table};
-use troupe_core::{UserId, limits};
+use troupe_core::{ConversationId, UserId, limits};
 
 use troupe_proto::client::Limit;
 
@@ -128,6 +128,10 @@ struct Tables {
     members: Table<UserId>,
     asks: Table<UserId>,
     signals: Table<UserId>,
+    /// Requests of bots.
+    bots: Table<UserId>,
+    /// Posts by hooks.
+    hooks: Table<(ConversationId, u64)>,
     /// Of all uploads of the node.
     chunks: Gcra,
 }
@@ -148,6 +152,8 @@ impl Budgets {
             members: Table::new(limits::BUDGETS_KEPT),
             asks: Table::new(limits::BUDGETS_KEPT),
             signals: Table::new(limits::BUDGETS_KEPT),
+            bots: Table::new(limits::BUDGETS_KEPT),
+            hooks: Table::new(limits::BUDGETS_KEPT),
             chunks: Gcra::default(),
         };
         Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
@@ -263,6 +269,18 @@ impl Budgets {
         }
         at_once(tables.messages.take(user, now, messages, 1, 0), Limit::Quota)?;
         at_once(tables.bytes.take(user, now, all, bytes as u64, 0), Limit::Quota)
+    }
+
+    /// Before a bot's request is performed.
+    pub fn bot(&self, bot: UserId) -> Result<(), Refusal> {
+        let rate = Rate::per_second(limits::BOT_RATE.0, limits::BOT_RATE.1);
+        at_once(self.tables.lock().bots.take(bot, self.now(), rate, 1, 0), Limit::Rate)
+    }
+
+    /// Before a post by a hook is proposed.
+    pub fn post(&self, hook: (ConversationId, u64)) -> Result<(), Refusal> {
+        let rate = Rate::per_second(limits::HOOK_POSTS.0, limits::HOOK_POSTS.1);
+        at_once(self.tables.lock().hooks.take(hook, self.now(), rate, 1, 0), Limit::Rate)
     }
 
     pub fn signal(&self, user: UserId) -> Result<(), Refusal> {

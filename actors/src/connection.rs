@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use troupe_core::ConversationId;
+use troupe_core::record::Bot;
 
 use crate::address::Address;
 use crate::budgets::Payer;
 use crate::places::{GivesWay, Place};
 use crate::protocol::FanoutMsg;
 use crate::service::{Caller, Service};
-use crate::sink::{ConnectionId, Sink};
+use crate::sink::{ConnectionId, NoPushes, Sink};
 
 /// Holds its place until it is dropped.
 pub struct Connection {
@@ -67,6 +68,9 @@ impl Connection {
 
     /// Pushes go to `sink` from now on, so the answer to the login is queued before.
     pub fn attach(&self, caller: &Caller, sink: Arc<dyn Sink>) {
+        // Without the scope for reading nothing is pushed, but the connection ends with the token.
+        let is_blind = caller.bot.as_ref().is_some_and(|bot| !bot.may(Bot::READ));
+        let sink = if is_blind { Arc::new(NoPushes(sink)) as Arc<dyn Sink> } else { sink };
         let (id, session) = (self.id(), caller.session.clone());
         let router = &self.service.context.router;
         router.tell_fanout(FanoutMsg::Attach { id, session, sink });

@@ -15,6 +15,7 @@ use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use crate::admission::Bound;
+use crate::hooks::Receivers;
 use crate::message::{Answer, Outcome, Refusal, ServerMessage, wire};
 use crate::protocol::ShardMsg;
 use crate::router::Router;
@@ -49,6 +50,8 @@ pub struct NodeContext {
     pub router: Arc<Router>,
     /// Active users and conversations of this node.
     pub entities: Bound,
+    /// The way to the receivers of hooks.
+    pub hooks: Arc<dyn Receivers>,
     /// Turns of users at reading.
     pub reading: Arc<Turns<UserId>>,
 }

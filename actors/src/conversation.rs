@@ -128,6 +128,8 @@ impl ConversationState {
     fn admit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let (sender, id) = match &command {
             Command::Append(append) => (append.actor, append.client_message_id),
+            // The row of the hook has its author; no user has this id.
+            Command::PostHook(post) => (UserId(0), post.id),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
         let message = Subject::message(self.conversation, sender, id);
@@ -247,6 +249,7 @@ impl ConversationState {
                 | Effect::FavouriteChanged { .. }
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
+                | Effect::HooksChanged { .. }
                 | Effect::DuePlanned { .. }
                 | Effect::OutboxFilled { .. } => {}
             }

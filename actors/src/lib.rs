@@ -32,6 +32,7 @@ pub mod conversation;
 pub mod directory;
 pub mod failed_logins;
 pub mod fanout;
+pub mod hooks;
 pub mod mesh;
 pub mod message;
 pub mod node;

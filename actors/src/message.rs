@@ -143,11 +143,19 @@ pub struct Account {
     /// Empty unless credentials were asked for.
     pub password_hash: String,
     pub standing: record::Standing,
+    /// If it is a bot, with the scopes of its token.
+    pub bot: Option<record::Bot>,
 }
 
 impl Account {
     pub fn with_password(user: record::User) -> Account {
-        Account { user: user.id, name: user.name, password_hash: user.password_hash, standing: user.standing }
+        Account {
+            user: user.id,
+            name: user.name,
+            password_hash: user.password_hash,
+            standing: user.standing,
+            bot: None,
+        }
     }
 
     pub fn without_password(user: record::User) -> Account {

@@ -23,6 +23,7 @@ use crate::budgets::{Budgets, Limits};
 use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
+use crate::hooks::Receivers;
 use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
@@ -49,6 +50,8 @@ pub struct NodeConfig {
     pub hashing: Hashing,
     /// Limits of users and addresses.
     pub limits: Limits,
+    /// The way to the receivers of hooks.
+    pub hooks: Arc<dyn Receivers>,
 }
 
 /// The transport of the mesh.
@@ -108,7 +111,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { hashing, limits: allowed } = config;
+        let NodeConfig { hashing, limits: allowed, hooks } = config;
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), gauge.clone(), &platform));
         let reading = {
@@ -123,6 +126,7 @@ impl NodeHandle {
             cluster: cluster.clone(),
             router: router.clone(),
             entities,
+            hooks,
             reading,
         };
         let (clients, clients_now) = watch::channel(Clients::Here);

@@ -14,9 +14,11 @@ pub mod admin;
 pub mod call;
 pub mod cancel_scheduled;
 pub mod cancel_upload;
+pub mod change_bot;
 pub mod change_contact;
 pub mod change_favourite;
 pub mod change_group;
+pub mod change_hook;
 pub mod change_password;
 pub mod change_personal;
 pub mod change_presence;
@@ -36,10 +38,13 @@ pub mod get_usage;
 pub mod get_users;
 pub mod list_bans;
 pub mod list_blocks;
+pub mod list_bots;
 pub mod list_contacts;
 pub mod list_conversations;
+pub mod list_dead;
 pub mod list_favourites;
 pub mod list_files;
+pub mod list_hooks;
 pub mod list_invitations;
 pub mod list_join_requests;
 pub mod list_links;
@@ -55,6 +60,7 @@ pub mod logout;
 pub mod mark_read;
 pub mod passwordless;
 pub mod pin_message;
+pub mod post_hook;
 pub mod preview_link;
 pub mod react;
 pub mod read_file;
@@ -66,6 +72,7 @@ pub mod report;
 pub mod resume;
 pub mod revoke_session;
 pub mod schedule;
+pub mod scopes;
 pub mod search;
 pub mod send;
 pub mod show_contact;
@@ -336,6 +343,8 @@ operations! {
         CreateUpload create_upload: Upload;
         WriteChunk write_chunk: Upload;
         CancelUpload cancel_upload: Done;
+        ChangeBot change_bot: Bot;
+        ChangeHook change_hook: Hook;
     }
     // The leader of a shard performs these.
     leader {
@@ -372,6 +381,9 @@ operations! {
         ReadPreview read_preview: Preview;
         CheckFileLink check_file_link: Done;
         Search search: Found;
+        ListBots list_bots: Bots;
+        ListHooks list_hooks: Hooks;
+        ListDead list_dead: DeadEvents;
     }
 }
 

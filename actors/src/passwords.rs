@@ -127,7 +127,7 @@ impl Passwords {
 }
 
 /// The hash of a session's secret that rows hold.
-pub fn token_hash(secret: &[u8; 32]) -> TokenHash {
+pub fn token_hash(secret: &[u8]) -> TokenHash {
     TokenHash(Sha256::digest(secret).into())
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use troupe_core::record::HookKey;
 use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, Signal, Timestamp, UserId};
 
 use crate::message::{Answer, Outcome, Push, Request, Session};
@@ -72,6 +73,11 @@ pub enum ShardMsg {
     /// Nothing is due before this time.
     DueDone {
         next: Option<Timestamp>,
+    },
+    /// The receiver of this hook has all events, or the hook has ended.
+    HookIdle {
+        hook: HookKey,
+        ended: bool,
     },
     NodeDown(NodeId),
     Tick,

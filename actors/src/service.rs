@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use troupe_core::machine::bot::NOT_FOR_BOTS;
 use troupe_core::planted::Planted;
-use troupe_core::{Command, ConversationId, Intent, NodeId, Seq, Slot, Timestamp, UserId, limits};
+use troupe_core::record::Bot;
+use troupe_core::{Command, ConversationId, Intent, NodeId, Rejection, Seq, Slot, Timestamp, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::metrics::Metrics;
 
@@ -23,8 +25,9 @@ use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
 use crate::ops::check_file_link::{self, FileLink};
+use crate::ops::post_hook::{self, HookPost, Posted};
 use crate::ops::verify::{self, Known};
-use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, send};
+use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, scopes, send};
 use crate::output::Output;
 use crate::passwords::Passwords;
 use crate::pictures::Pictures;
@@ -106,12 +109,19 @@ pub struct Verified {
     pub session: Session,
     /// For budgets, and for the audit log.
     pub address: Address,
+    /// The caller is a bot, with the scopes of its token as they were then.
+    pub bot: Option<Bot>,
 }
 
 impl Caller {
     /// Only for an [`Entry`] that has verified the session.
     pub(crate) fn verified(session: Session, address: Address) -> Caller {
-        Caller(Arc::new(Verified { session, address }))
+        Caller::of(session, address, None)
+    }
+
+    /// As [`Caller::verified`], for a session that may be a bot's token.
+    pub(crate) fn of(session: Session, address: Address, bot: Option<Bot>) -> Caller {
+        Caller(Arc::new(Verified { session, address, bot }))
     }
 
     pub fn user(&self) -> UserId {
@@ -139,7 +149,24 @@ impl Service {
         caller: &Caller,
         operation: O,
     ) -> impl Future<Output = Answered<O>> + Send + use<O> {
-        operation.perform(self.clone(), caller.clone())
+        let refused = self.scoped::<O>(caller).err();
+        let performed = refused.is_none().then(|| operation.perform(self.clone(), caller.clone()));
+        async move {
+            match (performed, refused) {
+                (Some(performed), _) => performed.await,
+                (None, refused) => Err(refused.unwrap_or(Refusal::Unavailable)),
+            }
+        }
+    }
+
+    /// A bot does what its token is for, at a rate of its own.
+    // Invariant: private.
+    fn scoped<O: Operation>(&self, caller: &Caller) -> Result<(), Refusal> {
+        let Some(bot) = &caller.bot else { return Ok(()) };
+        if !scopes::permits(bot, O::NAME) {
+            return Err(Rejection::from(NOT_FOR_BOTS).into());
+        }
+        self.budgets.bot(caller.user())
     }
 
     /// Verifies a caller, or makes a user, for a connection from this address.
@@ -160,6 +187,11 @@ impl Service {
     /// The maker of a signed link to a file, for reading that file.
     pub async fn follow(&self, address: Address, link: FileLink, signature: &[u8]) -> Result<Known, Refusal> {
         check_file_link::follow(self, address, link, signature).await
+    }
+
+    /// Posts by an incoming hook, which needs no caller.
+    pub async fn post_hook(&self, post: HookPost) -> Result<Posted, Refusal> {
+        post_hook::post(self, post).await
     }
 
     /// A login by a request: the session that it has opened has no connection, and is not online.

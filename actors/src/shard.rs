@@ -9,6 +9,7 @@
 
 mod due;
 mod entities;
+mod hooks;
 mod outbox_relay;
 mod reads;
 mod requests;
@@ -75,6 +76,7 @@ pub struct ShardState {
     touches: touch::Sweep,
     outbox_relay: OutboxRelay,
     due: due::Timer,
+    hooks: hooks::Hooks,
     /// Chunks of files that wait for their turn, or have it. One at a time is in the log, so that a
     /// message waits for one chunk at most.
     chunks: Bound,
@@ -131,12 +133,14 @@ impl Actor for Shard {
             touches: touch::Sweep::default(),
             outbox_relay: OutboxRelay::Idle,
             due: due::Timer::new(forgets),
+            hooks: hooks::Hooks::default(),
             chunks: Bound::new(limits::CHUNKS_WAITING),
             chunk_turn: Arc::new(Semaphore::new(1)),
             tasks,
         };
         // The previous leader may have left rows.
         state.relay_outbox(&myself);
+        state.first_hooks(&myself);
         Ok(state)
     }
 
@@ -152,7 +156,11 @@ impl Actor for Shard {
             ShardMsg::Removed { conversation, user } => state.entities.forget(conversation, user),
             ShardMsg::ExecuteEffects { effects } => state.execute_effects(&myself, effects),
             ShardMsg::Opened(session) => state.attach(session),
-            ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
+            ShardMsg::Moved { conversation, head } => {
+                state.moved(conversation, head);
+                state.wake_hooks(&myself, conversation);
+            }
+            ShardMsg::HookIdle { hook, ended } => state.hook_idle(&myself, hook, ended),
             ShardMsg::Complete(answer) => answer(&state.presence),
             ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
             ShardMsg::NodeDown(node) => state.node_down(node),
@@ -230,6 +238,7 @@ impl ShardState {
                     }
                 }
                 Effect::OutboxFilled { .. } => self.relay_outbox(myself),
+                Effect::HooksChanged { conversation } => self.hooks_changed(myself, conversation),
                 Effect::DuePlanned { at } => self.due.planned(at),
                 // The conversation's actor pushes events. The shard gets this effect if that actor
                 // has timed out, and for a new group.
@@ -238,6 +247,7 @@ impl ShardState {
                         self.entities.forget(conversation, user);
                     }
                     self.moved(conversation, event.seq);
+                    self.wake_hooks(myself, conversation);
                 }
                 Effect::CursorMoved { .. } => {}
             }
@@ -337,6 +347,7 @@ impl ShardState {
         self.touches.begin_if_due(&self.context, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
         self.note_seen();
+        self.look_for_hooks(myself);
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();
         }

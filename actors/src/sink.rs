@@ -4,7 +4,7 @@
 //! typed push, and the forms that edges have made of it. The first connection of an edge kind makes
 //! the form of that kind, and all others of the kind share its bytes.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use troupe_core::{ConversationId, Seq, Signal, UserId};
@@ -26,6 +26,24 @@ pub trait Sink: Send + Sync {
 
     /// Ends the connection after the pushes that are queued already.
     fn end(&self, reason: EndReason);
+}
+
+/// Takes no push, and ends with its session: of a bot whose token is not for reading.
+// Invariant: private.
+pub struct NoPushes(pub Arc<dyn Sink>);
+
+impl Sink for NoPushes {
+    fn deliver(&self, _: &Delivery) -> Result<(), Full> {
+        Ok(())
+    }
+
+    fn offer(&self, _: &Delivery) -> Result<(), Full> {
+        Ok(())
+    }
+
+    fn end(&self, reason: EndReason) {
+        self.0.end(reason);
+    }
 }
 
 /// Too many bytes wait for this connection.

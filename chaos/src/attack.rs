@@ -13,6 +13,7 @@ mod entry;
 mod frames;
 mod heads;
 mod honest;
+mod hooks;
 mod http2;
 mod invitations;
 mod joins;

@@ -9,6 +9,7 @@ pub mod device_order;
 pub mod durable;
 pub mod edits;
 pub mod exactly_once;
+pub mod hooks;
 pub mod joins;
 pub mod keys;
 pub mod moderation;
@@ -94,10 +95,12 @@ pub enum Promise {
     Joins,
     /// The pins of a conversation are those of its log, without those of recalled messages.
     Pins,
+    /// The receiver of a hook gets each event of the conversation, in order.
+    Hooks,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 25] = [
+    pub const ALL: [Promise; 26] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -123,6 +126,7 @@ impl Promise {
         Promise::Pins,
         Promise::Vanishing,
         Promise::Polls,
+        Promise::Hooks,
     ];
 
     /// The promise in words.
@@ -153,6 +157,7 @@ impl Promise {
             Promise::Pins => "pins are those of the log, and a recall takes the pin of its message away",
             Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
             Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
+            Promise::Hooks => "receivers of hooks get each event at least once, in order",
         }
     }
 }
@@ -178,7 +183,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 25] = [
+pub const ALL: [Checker; 26] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -204,6 +209,7 @@ pub const ALL: [Checker; 25] = [
     ("search", search::check),
     ("vanishing", vanishing::check),
     ("polls", polls::check),
+    ("hooks", hooks::check),
 ];
 
 /// Runs every checker.

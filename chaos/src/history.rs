@@ -24,6 +24,8 @@ pub type DeviceNumber = u32;
 pub type MessageId = String;
 /// 64 hexadecimal digits, computed from the bytes.
 pub type FileName = String;
+/// `<group>.<number>`.
+pub type HookName = String;
 /// Canonical text of a conversation id.
 pub type Conversation = String;
 
@@ -184,8 +186,20 @@ pub enum Record {
         found: Vec<u64>,
         whole: bool,
     },
+    /// A hook was made. Its cursor was at `since` then, or before.
+    HookMade { at: u64, hook: HookName, since: u64 },
+    /// The receiver of a hook has an event.
+    HookTaken { at: u64, hook: HookName, seq: u64 },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
+}
+
+/// A hook on a disk at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalHook {
+    pub delivered: u64,
+    /// Events that were given up.
+    pub dead: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -344,6 +358,9 @@ pub struct History {
     /// By replica, then conversation: the files that its events refer to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub references: BTreeMap<u64, BTreeMap<Conversation, BTreeSet<FileName>>>,
+    /// By replica: how far each hook is. Absent where no replica was asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<u64, BTreeMap<HookName, FinalHook>>,
     /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
     /// By replica; absent if it was not asked.

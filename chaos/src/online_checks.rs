@@ -75,7 +75,9 @@ impl OnlineChecks {
             | Record::Saved { .. }
             | Record::Upload { .. }
             | Record::Searched { .. }
-            | Record::Download { .. } => {}
+            | Record::Download { .. }
+            | Record::HookMade { .. }
+            | Record::HookTaken { .. } => {}
         }
     }
 

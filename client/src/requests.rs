@@ -3,6 +3,7 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod bots;
 mod calls;
 mod changes;
 mod contacts;
@@ -10,6 +11,7 @@ mod favourites;
 mod file_messages;
 mod files;
 mod history;
+mod hooks;
 mod join_requests;
 mod links;
 mod moderation;
@@ -42,6 +44,7 @@ pub use favourites::*;
 pub use file_messages::*;
 pub use files::*;
 pub use history::*;
+pub use hooks::*;
 pub use join_requests::*;
 pub use links::*;
 pub use moderation::*;

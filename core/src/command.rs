@@ -2,10 +2,12 @@
 //! move.
 
 mod account;
+mod bot;
 mod contact;
 mod due;
 mod favourite;
 mod file;
+mod hook;
 mod import;
 mod personal;
 mod profile;
@@ -19,10 +21,12 @@ use crate::record::Report;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
+pub use bot::{BotChange, ChangeBot};
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub use favourite::ChangeFavourite;
 pub use file::{CancelUpload, CreateUpload, KeepPreview, WriteChunk};
+pub use hook::{AdvanceHook, ChangeHook, GivenUp, HookChange, PostHook};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use personal::{ChangePersonal, DeleteForMe, PersonalChange};
@@ -46,6 +50,7 @@ pub enum Command {
     ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
     ChangeProfile(Box<ChangeProfile>),
+    ChangeBot(Box<ChangeBot>),
     NoteSeen(NoteSeen),
     ShowPresence(ShowPresence),
     ChangeContact(Box<ChangeContact>),
@@ -85,6 +90,9 @@ pub enum Command {
     KeepPreview(Box<KeepPreview>),
     /// The shards of users have committed these versions.
     SettleRooms(SettleRooms),
+    ChangeHook(Box<ChangeHook>),
+    PostHook(Box<PostHook>),
+    AdvanceHook(Box<AdvanceHook>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -110,6 +118,10 @@ boxed!(
     Import,
     Schedule,
     ChangeProfile,
+    ChangeBot,
+    ChangeHook,
+    PostHook,
+    AdvanceHook,
     ChangeContact,
     HearContact,
     FileReport,
@@ -133,6 +145,7 @@ impl Command {
             Command::ChangeAccount(c) => c.user.slot(),
             Command::TouchSession(c) => c.user.slot(),
             Command::ChangeProfile(c) => c.user.slot(),
+            Command::ChangeBot(c) => c.owner.slot(),
             Command::NoteSeen(c) => c.user.slot(),
             Command::ShowPresence(c) => c.user.slot(),
             Command::FileReport(_) | Command::CloseReport(_) => Report::slot(),
@@ -161,6 +174,9 @@ impl Command {
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
             Command::KeepPreview(c) => c.conversation.slot(),
+            Command::ChangeHook(c) => c.conversation.slot(),
+            Command::PostHook(c) => c.conversation.slot(),
+            Command::AdvanceHook(c) => c.conversation.slot(),
         }
     }
 }
@@ -187,6 +203,7 @@ impl Command {
             Command::ChangeFavourite(c) => !c.removed,
             // A user has one profile, and the number of reports is bounded.
             Command::ChangeProfile(_) | Command::FileReport(_) | Command::CloseReport(_) => false,
+            Command::ChangeBot(c) => matches!(c.change, BotChange::Create { .. }),
             Command::NoteSeen(_) | Command::ShowPresence(_) => false,
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
@@ -194,6 +211,9 @@ impl Command {
             Command::CreateUpload(_) | Command::WriteChunk(_) | Command::ReserveRoom(_) => true,
             Command::KeepPreview(_) => true,
             Command::HearRoom(_) | Command::SettleRooms(_) => false,
+            Command::PostHook(_) => true,
+            // Hooks, and the events that they hold, are bounded.
+            Command::ChangeHook(_) | Command::AdvanceHook(_) => false,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

@@ -31,6 +31,8 @@ pub enum Effect {
     CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
     /// There are outbox rows in this slot to relay.
     OutboxFilled { slot: Slot },
+    /// The hooks of a conversation changed: let the leader look at them.
+    HooksChanged { conversation: ConversationId },
     /// There is work to do at this time: let the leader look then.
     DuePlanned { at: Timestamp },
 }

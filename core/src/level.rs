@@ -111,6 +111,7 @@ impl Command {
             | Command::CancelScheduled(_)
             | Command::RunDue(_)
             | Command::ChangeProfile(_)
+            | Command::ChangeBot(_)
             | Command::NoteSeen(_)
             | Command::ShowPresence(_)
             | Command::ChangeContact(_)
@@ -128,7 +129,10 @@ impl Command {
             | Command::SettleRooms(_)
             | Command::ChangePersonal(_)
             | Command::DeleteForMe(_)
-            | Command::ChangeFavourite(_) => Level::SECOND,
+            | Command::ChangeFavourite(_)
+            | Command::ChangeHook(_)
+            | Command::PostHook(_)
+            | Command::AdvanceHook(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

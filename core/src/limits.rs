@@ -4,10 +4,12 @@
 
 mod files;
 mod groups;
+mod hooks;
 mod messages;
 
 pub use files::*;
 pub use groups::*;
+pub use hooks::*;
 pub use messages::*;
 
 /// Bytes of one message's body. Above it: `Rejected(too_large)`.

@@ -15,13 +15,14 @@
 //! group begins; [`import`] events that were decided elsewhere; [`mod@file`] uploads and files;
 //! [`room`] the room that they take of each user, [`preview`] small images;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
-//! a time; [`report`] the queue for administrators; [`personal`] the properties
-//! that a user sets for a conversation, [`favourite`] the messages that it saves. [`seen`] keeps
-//! when a user was last online.
+//! a time; [`report`] the queue for administrators; [`personal`] the properties that a user sets
+//! for a conversation, [`favourite`] the messages that it saves; [`bot`] the accounts that a user
+//! owns. [`seen`] keeps when a user was last online.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
 mod audit;
+pub mod bot;
 pub mod contact;
 mod conversation;
 mod cursor;
@@ -89,6 +90,7 @@ impl Machine {
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
             Command::ChangeProfile(c) => step.change_profile(c),
+            Command::ChangeBot(c) => step.change_bot(c),
             Command::NoteSeen(c) => step.note_seen(c),
             Command::ShowPresence(c) => step.show_presence(c),
             Command::ChangeContact(c) => step.change_contact(c),
@@ -115,6 +117,9 @@ impl Machine {
             Command::ReserveRoom(c) => step.reserve_room(c),
             Command::HearRoom(c) => step.hear_room(c),
             Command::SettleRooms(c) => step.settle_rooms(c),
+            Command::ChangeHook(c) => step.change_hook(c),
+            Command::PostHook(c) => step.post_hook(c),
+            Command::AdvanceHook(c) => step.advance_hook(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -137,6 +142,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Schedule(c) => feature::check_schedule(c),
         Command::CancelScheduled(c) => somebody(c.sender),
         Command::ChangeProfile(c) => profile::check_profile(c),
+        Command::ChangeBot(c) => bot::check_bot(c),
         Command::ShowPresence(c) => somebody(c.user),
         Command::ChangeContact(c) => contact::check_contact(c),
         Command::FileReport(c) => report::check_report(c),
@@ -147,6 +153,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangeFavourite(c) => favourite::check_favourite(c),
         Command::KeepPreview(c) => preview::check_preview(c),
         Command::ReserveRoom(c) => somebody(c.user),
+        Command::ChangeHook(c) => feature::check_hook(c),
+        Command::PostHook(c) => feature::check_post(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -163,6 +171,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_)
         | Command::RunDue(_)
+        | Command::AdvanceHook(_)
         | Command::CancelUpload(_)
         | Command::HearRoom(_)
         | Command::SettleRooms(_) => Ok(()),
@@ -197,6 +206,10 @@ impl Step<'_> {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     pub(crate) fn imports(&self) -> bool {

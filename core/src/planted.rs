@@ -181,6 +181,10 @@ pub enum Bug {
     EditByAnother,
     /// Keep the contents of a recalled message and of its edits.
     RecallKeepsContent,
+    /// Commit the cursor of a hook before its receiver has the events.
+    HookCursorEarly,
+    /// Pass over each fifth event of a hook.
+    HookSkipsOne,
     /// Show the presence of a user that hides it.
     PresenceShown,
     /// Take a change of a conversation's state from a device that has not seen the last one.
@@ -274,6 +278,8 @@ impl Bug {
         Bug::RoomNotFreed,
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
+        Bug::HookCursorEarly,
+        Bug::HookSkipsOne,
         Bug::PresenceShown,
         Bug::StaleChangeWins,
         Bug::ClearedHistoryShown,
@@ -356,6 +362,8 @@ impl Bug {
             Bug::RoomNotFreed => "room-not-freed",
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
+            Bug::HookCursorEarly => "hook-cursor-early",
+            Bug::HookSkipsOne => "hook-skips-one",
             Bug::PresenceShown => "presence-shown",
             Bug::StaleChangeWins => "stale-change-wins",
             Bug::ClearedHistoryShown => "cleared-history-shown",

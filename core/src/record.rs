@@ -9,6 +9,7 @@
 //! the tables.
 
 mod audit;
+mod bot;
 mod change;
 mod contact;
 mod conversation;
@@ -20,6 +21,7 @@ mod favourite;
 mod file;
 mod gate;
 mod group_of_request;
+mod hook;
 mod inbox;
 mod invitation;
 mod invite;
@@ -47,6 +49,7 @@ mod tests;
 use std::ops::Bound;
 
 pub use audit::{AuditKey, AuditRow, Author};
+pub use bot::{Bot, BotOwner, BotsMade};
 pub use change::Change;
 pub use contact::{Audience, Block, Contact, ContactBook, ContactChange, OwedContact, Relation};
 pub use conversation::Conversation;
@@ -57,6 +60,7 @@ pub use favourite::{Favourite, FavouriteBook, FavouriteOf};
 pub use file::{Chunk, ChunkHash, File, FileMessage, FileUsage, Preview, Upload};
 pub use gate::Gate;
 pub use group_of_request::GroupOfRequest;
+pub use hook::{DeadEvent, Hook, HookKey};
 pub use inbox::InboxEntry;
 pub use invitation::Invitation;
 pub use invite::{Invite, InviteId};

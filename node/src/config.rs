@@ -202,6 +202,9 @@ pub struct Config {
     pub control: Option<String>,
     /// For clients of CIM; `None`: they are not served.
     pub cim: Option<troupe_edge_cim::Config>,
+    pub hooks: troupe_edge_http::ReceiversConfig,
+    /// Of receivers of hooks.
+    pub authorities: PathBuf,
     pub debug_replica: bool,
     pub drain_seconds: u64,
     pub log_filter: String,
@@ -308,6 +311,11 @@ impl Config {
             client_tls,
             http_listen,
             cim: cim::cim(settings)?,
+            hooks: troupe_edge_http::ReceiversConfig {
+                private: settings.parsed("hooks.private", "true or false")?,
+                ..Default::default()
+            },
+            authorities: settings.text("hooks.authorities").into(),
             debug_replica,
             drain_seconds: settings.number("drain.seconds", 1, 3600)?,
             log_filter: validate::log_filter(settings)?,

@@ -17,7 +17,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_edge_cim::CimEdge;
-use troupe_edge_http::Meters;
+use troupe_edge_http::{HttpReceivers, Meters};
 use troupe_edge_tcp::TcpEdge;
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
@@ -92,6 +92,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     let serving = NodeConfig {
         hashing: Hashing::Recommended,
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
+        hooks: HttpReceivers::new(platform.net.clone(), config.hooks.clone(), &config.authorities),
     };
     let node = NodeHandle::start(platform.clone(), cluster.clone(), serving).await?;
     let websocket = WebSocketEdge::start(node.service().clone(), config.origins.clone());

@@ -12,9 +12,11 @@
 
 mod account;
 mod append;
+mod bot;
 mod command;
 mod due;
 mod file;
+mod hook;
 mod import;
 mod parts;
 mod people;

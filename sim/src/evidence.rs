@@ -4,7 +4,9 @@
 
 mod changes;
 mod files;
+mod hooks;
 mod personal;
+mod scheduled;
 mod searches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +61,8 @@ pub struct Seen {
     pub vanishing: BTreeSet<ConversationId>,
     /// Conversations with uploads.
     pub files: BTreeSet<ConversationId>,
+    /// Hooks that were made.
+    pub hooks: BTreeSet<troupe_core::record::HookKey>,
     /// Users that were let in by each invite link for one user.
     pub joined: BTreeMap<String, BTreeSet<UserId>>,
     /// Ids of the invitation codes that a guest was refused with.
@@ -278,32 +282,6 @@ impl Evidence {
     ) {
         let (conversation, id, user, from) = (conversation.to_string(), id.clone(), user.0, from.0);
         self.record(|at| Record::Signalled { at, device, user, conversation, from, id, seq });
-    }
-
-    /// A message that is to be sent at a time, before its first attempt.
-    pub fn scheduling(
-        &self,
-        device: DeviceNumber,
-        user: UserId,
-        conversation: ConversationId,
-        id: &MessageId,
-        deliver_at_ms: u64,
-    ) {
-        let (place, id, user) = (conversation.to_string(), id.clone(), user.0);
-        self.record(|at| Record::Schedule { at, device, user, conversation: place, id, deliver_at_ms });
-        let mut seen = self.seen.lock();
-        seen.scheduled.insert(conversation);
-        seen.conversations.insert(conversation);
-    }
-
-    pub fn scheduled(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, seq: Option<u64>) {
-        let (conversation, id) = (conversation.to_string(), id.clone());
-        self.record(|at| Record::Scheduled { at, device, conversation, id, seq });
-    }
-
-    pub fn cancel(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, done: bool) {
-        let (conversation, id) = (conversation.to_string(), id.clone());
-        self.record(|at| Record::Cancel { at, device, conversation, id, done });
     }
 
     /// The reactions of a page of history.

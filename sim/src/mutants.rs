@@ -76,6 +76,8 @@ const KNOWN: [(Bug, u64); 72] = [
     (Bug::RoomNotFreed, 10),
     (Bug::EditByAnother, 28),
     (Bug::RecallKeepsContent, 28),
+    (Bug::HookCursorEarly, 14),
+    (Bug::HookSkipsOne, 14),
     (Bug::PresenceShown, 3),
     (Bug::StaleChangeWins, 8),
     (Bug::ClearedHistoryShown, 46),

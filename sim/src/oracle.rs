@@ -10,6 +10,7 @@ mod acts;
 mod clocks;
 mod contacts;
 mod files;
+mod hooks;
 mod invitations;
 mod rooms;
 mod scheduled;
@@ -98,6 +99,7 @@ pub fn at_end(
             history.kept.insert(node as u64 + 1, scheduled::rows(seen, &machines.view(node)));
             history.files.insert(node as u64 + 1, files::rows(seen, &machines.view(node)));
             history.references.insert(node as u64 + 1, files::references(seen, &machines.view(node)));
+            history.hooks.insert(node as u64 + 1, hooks::rows(seen, &machines.view(node)));
         }
         contacts::add(&mut history, machines);
         for (device, conversation, number) in followers(applied_log, machines, workload, &intervals) {

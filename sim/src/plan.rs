@@ -66,6 +66,8 @@ pub struct Society {
     pub vanishing: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
+    /// The busy group has an outgoing hook, and the first user a bot.
+    pub hooks: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
     /// Users that ask each other for contacts and block each other.
@@ -171,6 +173,9 @@ const CONTACTS: (u64, u64) = (10, 3);
 /// The same for files.
 const FILES: (u64, u64) = (17, 10);
 
+/// The same for hooks.
+const HOOKS: (u64, u64) = (20, 14);
+
 /// The same for edits and recalls.
 const CHANGES: (u64, u64) = (15, 13);
 
@@ -250,6 +255,7 @@ impl Plan {
         }
         plan.society.joins = seed % JOINS.0 == JOINS.1 && plan.people.busy > 1;
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
+        plan.society.hooks = seed % HOOKS.0 == HOOKS.1;
         plan.society.changes = seed % CHANGES.0 == CHANGES.1;
         plan.society.keepers = usize::from(seed % KEEPING.0 == KEEPING.1);
         plan.society.searches = seed % SEARCHES.0 == SEARCHES.1;

@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Refused, ask, other_answer};
 use crate::export::Members;
 use crate::line::{Account, Conversation, Event, Line, Status, id_from};
 use crate::report::Report;
-use crate::{Error, Result, id_of};
+use crate::{Error, NO_PASSWORD, Result, hex, id_of};
 
 /// Bytes of the events of one request. One larger event goes alone.
 const REQUEST_BYTES: usize = 128 * 1024;
@@ -119,17 +119,22 @@ impl<C: Cluster> Import<'_, C> {
     async fn account(&mut self, account: &Account, secrets: &mut impl Secrets) -> Result<bool> {
         let name = account.name.clone();
         let doing = format!("account {name}");
-        let shown = self.shown(&name).await.map_err(Error::refused(&doing))?;
         let request = id_of(&[b"account", self.source.as_bytes(), name.as_bytes()]);
+        // The name of a bot is none that an account may have. Its messages keep a sender, and it has
+        // no password.
+        let is_bot = name.contains('/');
+        let called = if is_bot { format!("bot-{}", &hex(&request)[..16]) } else { name.clone() };
+        let shown = self.shown(&called).await.map_err(Error::refused(&doing))?;
         if let Some(user) = shown {
-            let merges = self.options.merge || account.born_with_cluster;
+            let merges = self.options.merge || account.born_with_cluster || is_bot;
             if merges {
                 self.users.insert(name, user);
                 self.report.met("accounts", 1);
                 return Ok(true);
             }
         }
-        let has_secret = account.password_hash.is_empty() && account.status == Status::Active && shown.is_none();
+        let password_hash = if is_bot { NO_PASSWORD.to_owned() } else { account.password_hash.clone() };
+        let has_secret = password_hash.is_empty() && account.status == Status::Active && shown.is_none();
         let secret = if has_secret { secrets.make(&name)? } else { None };
         let made = match &secret {
             Some(password) => {
@@ -139,8 +144,8 @@ impl<C: Cluster> Import<'_, C> {
             }
             None => {
                 let import = wire::ImportAccount {
-                    name: name.clone(),
-                    password_hash: account.password_hash.clone(),
+                    name: called,
+                    password_hash: password_hash.clone(),
                     admin: account.admin,
                     one_time_password: account.one_time_password,
                     created_ms: account.created_ms,
@@ -156,7 +161,9 @@ impl<C: Cluster> Import<'_, C> {
                     Some(_) => self.report.met("accounts", 1),
                     None => self.report.took("accounts", 1),
                 }
-                if account.password_hash.is_empty() && account.status == Status::Active && secret.is_none() {
+                if is_bot {
+                    self.report.change("bots, which become accounts without a password: make them again", &name);
+                } else if password_hash.is_empty() && account.status == Status::Active && secret.is_none() {
                     self.report.change("accounts without a password: troupe user reset-password gives one", &name);
                 }
                 Ok(true)

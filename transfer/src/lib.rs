@@ -64,6 +64,10 @@ pub fn id_of(parts: &[&[u8]]) -> [u8; 16] {
     std::array::from_fn(|at| hash[at])
 }
 
+/// In place of the hash of an account that no password opens. CIM's own clients enter it, since CIM
+/// has no passwords.
+const NO_PASSWORD: &str = "!none";
+
 /// Lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -172,6 +172,7 @@ pub fn encode_outcome(outcome: &Outcome, level: Level) -> Bytes {
             name: account.name.clone(),
             password_hash: account.password_hash.clone(),
             standing: form::Record::encode(&account.standing).into(),
+            bot: account.bot.as_ref().map(form::Record::encode).unwrap_or_default().into(),
         }),
         Ok(Answer::Ended(sessions)) => {
             What::Ended(mesh::Ended { sessions: sessions.iter().map(session_out).collect() })
@@ -211,6 +212,10 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
             standing: match account.standing.is_empty() {
                 true => Default::default(),
                 false => form::Record::decode(&account.standing).map_err(|_| Garbled("standing"))?,
+            },
+            bot: match account.bot.is_empty() {
+                true => None,
+                false => Some(form::Record::decode(&account.bot).map_err(|_| Garbled("bot"))?),
             },
         }),
         What::Ended(ended) => Answer::Ended(sessions_in(ended.sessions)?),

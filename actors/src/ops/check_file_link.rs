@@ -8,12 +8,13 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use troupe_core::machine::session::has_expired;
-use troupe_core::record::Status;
+use troupe_core::record::{self, Status};
 use troupe_core::{ConversationId, DeviceId, FileHash, Timestamp, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::rows::View;
 
 use super::cost::{Cost, READ};
+use super::resume::bot_of;
 use super::verify::Known;
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
 use crate::address::Address;
@@ -98,7 +99,9 @@ pub(crate) async fn follow(
 /// A wrong link, one that is over, and one of a session that has ended have the same answer.
 fn checked(view: &View, link: &FileLink, signature: &[u8], rest: Rest) -> Found<wire::Done> {
     let user = view.user(link.user)?.filter(|user| user.standing.status == Status::Active);
-    let held = view.session(link.user, &link.device)?.filter(|held| !has_expired(held, rest.now, rest.idle_ms));
+    let is_bot = bot_of(view, link.user)?.is_some();
+    let rests = |held: &record::Session| is_bot || !has_expired(held, rest.now, rest.idle_ms);
+    let held = view.session(link.user, &link.device)?.filter(rests);
     let good = match (user, held) {
         (Some(_), Some(held)) => {
             rest.now < link.expires.0 && bool::from(link.signature(&held.token).as_slice().ct_eq(signature))

@@ -1,6 +1,6 @@
 //! `get_users`: users by id and by name, without those that do not exist.
 
-use troupe_core::record::{Block, Contact, Profile, Relation, Seen, Status, Viewers};
+use troupe_core::record::{Block, BotOwner, Contact, Profile, Relation, Seen, Status, Viewers};
 use troupe_core::{NameKey, Rejection, UserId, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -54,6 +54,7 @@ pub fn row(view: &View, asker: UserId, id: UserId) -> Result<Option<wire::User>,
     let profile = if deleted { None } else { view.get::<Profile>(&id)? };
     let seen = view.get::<Seen>(&id)?.unwrap_or_default();
     let shown = !deleted && is_shown(view, asker, id, seen.shown_to)?;
+    let bot_of = view.get::<BotOwner>(&id)?.map_or(0, |BotOwner(owner)| owner.0);
     let own = if asker == id { seen.shown_to } else { Viewers::Everyone };
     Ok(Some(wire::User {
         user_id: user.id.0,
@@ -63,6 +64,7 @@ pub fn row(view: &View, asker: UserId, id: UserId) -> Result<Option<wire::User>,
         presence_shown_to: own.number().into(),
         deleted,
         profile: profile.map(wire::Profile::from),
+        bot_of,
     }))
 }
 

@@ -1,8 +1,9 @@
 //! `resume`: continues a session on a new connection, at any node.
 
 use subtle::ConstantTimeEq;
+use troupe_core::UserId;
 use troupe_core::machine::session::has_expired;
-use troupe_core::record::{self, Status};
+use troupe_core::record::{self, Bot, BotOwner, Status};
 use troupe_proto::client::{self, SessionToken};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -24,7 +25,7 @@ impl Entry for wire::Resume {
         let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
         match service.ask(user.slot(), Request::Resume(session.clone())).await? {
             Answer::Account(account) => {
-                Ok(Entered { caller: Caller::verified(session, address), name: account.name, token: Vec::new() })
+                Ok(Entered { caller: Caller::of(session, address, account.bot), name: account.name, token: Vec::new() })
             }
             _ => Err(Refusal::Unavailable),
         }
@@ -35,10 +36,20 @@ impl Entry for wire::Resume {
 /// constant time.
 pub fn resume(view: &View, session: &Session, rest: Rest) -> Found<Answer> {
     let user = view.user(session.user)?.filter(|user| user.standing.status == Status::Active);
-    let held = held(view, session)?.filter(|held| !has_expired(held, rest.now, rest.idle_ms));
+    let bot = bot_of(view, session.user)?;
+    let rests = |held: &record::Session| bot.is_some() || !has_expired(held, rest.now, rest.idle_ms);
+    let held = held(view, session)?.filter(rests);
     match (user, held) {
-        (Some(user), Some(_)) => Ok(Ok(Answer::Account(Account::without_password(user)))),
+        (Some(user), Some(_)) => Ok(Ok(Answer::Account(Account { bot, ..Account::without_password(user) }))),
         _ => Ok(Err(client::Refusal::ExpiredToken.into())),
+    }
+}
+
+/// The bot that this user is, if it is one and has not ended.
+pub fn bot_of(view: &View, user: UserId) -> Result<Option<Bot>, EngineError> {
+    match view.get::<BotOwner>(&user)? {
+        Some(BotOwner(owner)) => view.get::<Bot>(&(owner, user)),
+        None => Ok(None),
     }
 }
 

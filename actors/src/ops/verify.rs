@@ -24,7 +24,8 @@ pub(crate) async fn verify(service: &Service, address: Address, token: &[u8]) ->
     let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
     match service.ask(user.slot(), Request::Verify(session.clone())).await.map_err(Refusal::of_lookup)? {
         Answer::Account(account) => {
-            Ok(Known { caller: Caller::verified(session, address), name: account.name, admin: account.standing.admin })
+            let caller = Caller::of(session, address, account.bot);
+            Ok(Known { caller, name: account.name, admin: account.standing.admin })
         }
         _ => Err(Refusal::Unavailable),
     }

@@ -183,9 +183,10 @@ impl ShardState {
 
     fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
         match command {
-            Command::Append(_) | Command::AdvanceCursors(_) => {
+            Command::Append(_) | Command::PostHook(_) | Command::AdvanceCursors(_) => {
                 let conversation = match &command {
                     Command::Append(append) => append.conversation,
+                    Command::PostHook(post) => post.conversation,
                     Command::AdvanceCursors(advance) => advance.conversation,
                     _ => return reply.refuse(Refusal::Unavailable),
                 };
@@ -212,6 +213,7 @@ impl ShardState {
             | Command::UpdateInbox(_)
             | Command::AcceptInvitation(_)
             | Command::ChangeProfile(_)
+            | Command::ChangeBot(_)
             | Command::NoteSeen(_)
             | Command::ShowPresence(_)
             | Command::ChangeContact(_)
@@ -231,12 +233,15 @@ impl ShardState {
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
             | Command::CreateUpload(_)
+            | Command::ChangeHook(_)
             | Command::CancelUpload(_)
             | Command::KeepPreview(_)
             | Command::ReserveRoom(_)
             | Command::HearRoom(_)
             | Command::SettleRooms(_) => self.commit_alone(command, reply),
-            Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
+            Command::RunDue(_) | Command::AdvanceHook(_) => {
+                reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this"))
+            }
             Command::WriteChunk(_) => self.commit_in_turn(command, reply),
         }
     }

@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::site::{Setup, Site};
 use super::{
-    accounts, asking, contacts, descriptors, entry, frames, heads, invitations, joins, listing, names, outsider, page,
-    places, pretender, reading, streams, uploads, votes, waking,
+    accounts, asking, contacts, descriptors, entry, frames, heads, hooks, invitations, joins, listing, names, outsider,
+    page, places, pretender, reading, streams, uploads, votes, waking,
 };
 
 /// One attack by a single account or address.
@@ -31,6 +31,7 @@ pub enum Attack {
     Votes,
     Joins,
     Uploads,
+    Hooks,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -41,7 +42,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 25] = [
+    pub const ALL: [Attack; 26] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -60,6 +61,7 @@ impl Attack {
         Attack::Votes,
         Attack::Joins,
         Attack::Uploads,
+        Attack::Hooks,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -89,6 +91,7 @@ impl Attack {
             Attack::Votes => "votes",
             Attack::Joins => "joins",
             Attack::Uploads => "uploads",
+            Attack::Hooks => "hooks",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -119,6 +122,7 @@ impl Attack {
             Attack::Votes => "changes its vote in a poll without pause",
             Attack::Joins => "comes into groups and leaves them without pause, openly and by a link",
             Attack::Uploads => "uploads to nine groups at wrong places and in wrong lengths, and holds slow bodies",
+            Attack::Hooks => "posts by hooks without pause, and makes hooks to receivers that do not exist",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -161,6 +165,7 @@ impl Attack {
             Attack::Votes => votes::run(site, time).await,
             Attack::Joins => joins::run(site, time).await,
             Attack::Uploads => uploads::run(site, time).await,
+            Attack::Hooks => hooks::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

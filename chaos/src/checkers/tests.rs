@@ -5,6 +5,7 @@ mod attachments;
 mod calls;
 mod changes;
 mod contacts;
+mod hooks;
 mod joins;
 mod keys;
 mod moderation;

@@ -12,7 +12,8 @@ use crate::machine::{Step, somebody};
 use crate::record::Conversation;
 
 /// The refusals that belong to no intent alone.
-const OF_COMMANDS: &[&[Refused]] = &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] =
+    &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS, hook::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {

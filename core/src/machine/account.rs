@@ -6,6 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::bot::NOT_FOR_BOTS;
 use super::user::{Enrolled, check_hash};
 use super::{Outcome, Step};
 use crate::command::{AccountChange, ChangeAccount, CreateAccount};
@@ -74,6 +75,11 @@ impl Step<'_> {
         user.standing.remember(c.request, Act { digest: digest(c.by.user, &c.change), revision });
         self.state.put(&user.id, &user);
         self.end_sessions_by(c);
+        match c.change {
+            AccountChange::Disable => self.bots_follow(c.user, Ending::Disabled),
+            AccountChange::Delete => self.bots_follow(c.user, Ending::Deleted),
+            _ => {}
+        }
         if let Some((action, detail)) = act(&c.change) {
             self.audit(c.user.slot(), c.request, &c.by, action, &user.name, &detail);
         }
@@ -84,6 +90,10 @@ impl Step<'_> {
         let standing = &user.standing;
         if standing.status == Status::Deleted {
             return Err(Rejection::NoSuchUser);
+        }
+        let is_for_people = sets_password(&c.change) && c.change != AccountChange::Delete;
+        if (is_for_people || c.change == AccountChange::SetAdmin { admin: true }) && self.is_bot(c.user) {
+            return Err(NOT_FOR_BOTS.into());
         }
         match &c.change {
             AccountChange::ChangePassword { revision, .. } => {

@@ -2,6 +2,7 @@
 //!
 //! Passwords are not checked here: the caller of `OpenSession` has verified one, and names it.
 
+use super::bot::NOT_FOR_BOTS;
 use super::{Outcome, Step};
 use crate::command::{CloseSession, OpenSession, TouchSession};
 use crate::effect::{Effect, Ending};
@@ -39,6 +40,10 @@ impl Step<'_> {
             Status::Active => {}
             Status::Disabled => return Err(Rejection::AccountDisabled),
             Status::Deleted => return Err(Rejection::NoSuchUser),
+        }
+        // Invariant: private. The token of a bot is its only session.
+        if self.is_bot(c.user) {
+            return Err(NOT_FOR_BOTS.into());
         }
         if user.standing.revision != c.revision {
             return Err(Rejection::AccountChanged);
@@ -85,7 +90,7 @@ impl Step<'_> {
     pub(super) fn touch_session(&mut self, c: &TouchSession) -> Outcome {
         let held = self.state.get::<Session>(&(c.user, c.device.clone())).filter(|held| held.token == c.token);
         let Some(mut session) = held else { return Ok(Reply::SessionTouched { open: false }) };
-        if !c.live && has_expired(&session, self.now.0, c.idle_ms) {
+        if !c.live && has_expired(&session, self.now.0, c.idle_ms) && !self.is_bot(c.user) {
             self.end_session(c.user, &session, Ending::Expired);
             return Ok(Reply::SessionTouched { open: false });
         }

@@ -39,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 62] = about![
+const ALL: [About; 67] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -56,6 +56,11 @@ const ALL: [About; 62] = about![
     ReportBook,
     ReportOf,
     Seen,
+    Bot,
+    BotOwner,
+    BotsMade,
+    Hook,
+    DeadEvent,
     Session,
     User,
     AuditRow,
@@ -176,6 +181,11 @@ proptest! {
         is_own::<ReportOf>(&(slot, user, number));
         is_own::<Gate>(&(conversation, user));
         is_own::<Seen>(&user);
+        is_own::<Bot>(&(user, other));
+        is_own::<BotOwner>(&user);
+        is_own::<BotsMade>(&user);
+        is_own::<Hook>(&(conversation, number));
+        is_own::<DeadEvent>(&(conversation, number, seq));
         is_own::<Session>(&(user, device));
         is_own::<User>(&user);
         is_own::<AuditRow>(&AuditKey { slot, time: Timestamp(seq.0), number });

@@ -50,6 +50,7 @@ fn stories_go_everywhere() {
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",
+                Effect::HooksChanged { .. } => "hooks",
                 Effect::DuePlanned { .. } => "planned",
             }));
         }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod bodies;
+mod bots;
 mod calls;
 mod due;
 mod files;

@@ -20,7 +20,8 @@
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`];
-//! people: see [`crate::people`]; a user's own state: see [`crate::personal`]; calls: see [`crate::calls`]; files: see [`crate::files`];
+//! people: see [`crate::people`]; a user's own state: see [`crate::personal`];
+//! bots and hooks: see [`crate::bots`]; calls: see [`crate::calls`]; files: see [`crate::files`];
 //! the room that they take: see [`crate::rooms`];
 //! messages: see [`crate::messages`]
 //! show settings team · show bans team · show log team · show members team anna bert
@@ -48,7 +49,7 @@ use crate::personal;
 use crate::rooms;
 use crate::show;
 use crate::world::World;
-use crate::{bodies, calls};
+use crate::{bodies, bots, calls};
 
 /// Runs one line and returns its results, a line each.
 pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
@@ -81,6 +82,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }
         ["import", rest @ ..] => return imports::run(world, rest),
+        [verb, rest @ ..] if bots::knows(verb) => return bots::run(world, verb, rest),
         [verb, rest @ ..] if calls::knows(verb) => return calls::run(world, verb, rest),
         [verb, rest @ ..] if messages::knows(verb) => return messages::run(world, verb, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
@@ -328,6 +330,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
         }
         _ => {
             let shown = personal::shown(world, words).or_else(|| people::shown(world, words));
+            let shown = shown.or_else(|| bots::shown(world, words));
             let others = || shown.unwrap_or_else(|| accounts::shown(world, words));
             let files = files::shown(world, words).or_else(|| rooms::shown(world, words));
             files.unwrap_or_else(others)

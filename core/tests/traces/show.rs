@@ -82,6 +82,7 @@ pub fn effect(world: &World, effect: &Effect) -> String {
             format!("cursor {} {} {delivered}/{read}", conversation(world, *of), name(world, *user))
         }
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
+        Effect::HooksChanged { conversation: of } => format!("hooks of {}", conversation(world, *of)),
         Effect::DuePlanned { at } => format!("due at {at}"),
     }
 }

@@ -11,6 +11,7 @@
 //! fair         the share of an address: requests, requests in flight, bytes of bodies
 //! meter        the share of an address: CPU time of its connections
 //! connection   the answers that wait for one connection
+//! receivers    from a node to the receivers of outgoing hooks
 //! web          the web client at `/`
 //! ```
 //!
@@ -32,6 +33,7 @@ mod page;
 mod problem;
 mod query;
 mod range;
+mod receivers;
 mod routes;
 mod tokens;
 mod web;
@@ -48,6 +50,7 @@ pub use json::Bodies;
 pub use meter::{Meter, Metered, Meters};
 pub use openapi::document;
 pub use problem::Problem;
+pub use receivers::{HttpReceivers, ReceiversConfig};
 
 /// All problems that this version answers, for the description of codes.
 pub fn problems() -> Vec<Problem> {

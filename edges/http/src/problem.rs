@@ -179,6 +179,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "link_expired"
             | "not_taken"
             | "contact_blocked"
+            | "not_for_bots"
+            | "bad_hook"
             | "bad_file_link",
         ) => StatusCode::FORBIDDEN,
         (
@@ -196,6 +198,9 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_scheduled"
             | "no_such_contact"
             | "no_such_report"
+            | "no_such_bot"
+            | "no_such_hook"
+            | "no_dead_event"
             | "no_such_upload"
             | "no_such_file"
             | "no_preview",
@@ -207,7 +212,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
             | "bad_thread" | "no_word" | "too_many_words" | "bad_file_name" | "missing_file" | "wrong_hash"
-            | "bad_expiry" | "bad_poll" | "bad_poll_end" | "bad_vote" | "no_such_option",
+            | "bad_expiry" | "bad_poll" | "bad_poll_end" | "bad_vote" | "no_such_option" | "bad_hook_url",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

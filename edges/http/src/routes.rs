@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod bodies;
+pub mod bots;
 pub mod calls;
 pub mod changes;
 pub mod contacts;
@@ -13,6 +14,7 @@ pub mod favourites;
 pub mod file_messages;
 pub mod files;
 pub mod groups;
+pub mod hooks;
 pub mod invitations;
 pub mod join_requests;
 pub mod links;
@@ -114,6 +116,14 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(contacts::blocks))
         .routes(routes!(contacts::block, contacts::unblock))
         .routes(routes!(reports::file))
+        .routes(routes!(bots::list, bots::create))
+        .routes(routes!(bots::rotate))
+        .routes(routes!(bots::end))
+        .routes(routes!(hooks::list, hooks::create))
+        .routes(routes!(hooks::end))
+        .routes(routes!(hooks::dead))
+        .routes(routes!(hooks::retry))
+        .routes(routes!(hooks::post))
         .routes(routes!(nodes::list))
         .merge(admin::all())
 }

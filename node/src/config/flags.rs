@@ -28,7 +28,8 @@ impl clap::FromArgMatches for Keys {
 }
 
 /// Keys whose flag needs no value: `--cluster-insecure` means true.
-pub(super) const BOOLEANS: &[&str] = &["client.insecure", "cluster.insecure", "compat.cim.enabled", "debug.replica"];
+pub(super) const BOOLEANS: &[&str] =
+    &["client.insecure", "cluster.insecure", "compat.cim.enabled", "debug.replica", "hooks.private"];
 
 impl clap::Args for Keys {
     fn augment_args(mut command: clap::Command) -> clap::Command {

@@ -78,6 +78,8 @@ keys! {
     "compat.cim.allow" = "", "networks of CIM's clients, comma-separated, such as 10.1.0.0/16; empty: this machine only";
     "compat.cim.advertise" = "", "host that CIM's clients dial after a login; empty: that of compat.cim.listen";
     "contacts.strangers" = "invite", "a user that a stranger adds to a group in a newborn cluster: invite (enters when it accepts) or add (is in at once)";
+    "hooks.private" = "false", "let outgoing hooks reach loopback, private and link-local addresses: for tests, and for receivers within your network";
+    "hooks.authorities" = "/etc/ssl/certs/ca-certificates.crt", "file of the certificate authorities (PEM) that receivers of hooks over https are verified with";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";

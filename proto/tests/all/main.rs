@@ -17,9 +17,9 @@ use troupe_core::feature::{
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Favourite, FavouriteBook, File, FileUsage, Gate,
-    InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, OwedRoom, Personal, Profile, Report, ReportBook,
-    Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload, User,
+    AuditRow, Block, Bot, Contact, ContactBook, Conversation, Cursor, DeadEvent, Favourite, FavouriteBook, File,
+    FileUsage, Gate, Hook, InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, OwedRoom, Personal, Profile,
+    Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -53,10 +53,12 @@ kept!(
     AuditRow,
     Ban,
     Block,
+    Bot,
     Contact,
     ContactBook,
     Conversation,
     Cursor,
+    DeadEvent,
     Event,
     Favourite,
     FavouriteBook,
@@ -67,6 +69,7 @@ kept!(
     JoinRequest,
     Pins,
     GroupProfile,
+    Hook,
     InboxEntry,
     Invitation,
     Invite,

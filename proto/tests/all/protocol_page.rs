@@ -118,6 +118,7 @@ fn every_code_is_explained() {
                 machine::favourite::REFUSALS,
                 machine::personal::REFUSALS,
                 machine::report::REFUSALS,
+                machine::bot::REFUSALS,
             ]
             .concat()
             .into_iter()

@@ -47,6 +47,7 @@ def test_limits_of_the_page() -> None:
         "page of users": limits.PAGE_USERS,
         "page of members": limits.PAGE_MEMBERS,
         "page of contacts": limits.PAGE_CONTACTS,
+        "page of dead events": limits.PAGE_DEAD,
         "page of conversations": limits.PAGE_CONVERSATIONS,
     }
     for name, value in rows.items():

@@ -29,6 +29,7 @@ import {
 } from "./json.js";
 import { CHUNK_BYTES } from "./limits.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
+import { hookCallOf } from "./hook-calls.js";
 import { peopleCallOf } from "./people-calls.js";
 import { personalCallOf } from "./personal-calls.js";
 import { searchCallOf } from "./search-calls.js";
@@ -244,6 +245,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "admin":
       return adminCallOf(request.value);
+    case "changeBot":
+    case "listBots":
+    case "changeHook":
+    case "listHooks":
+    case "listDead": {
+      const found = hookCallOf(request);
+      return found === undefined ? undefined : one(...found);
+    }
     case "changePresence":
     case "changeProfile":
     case "showProfile":

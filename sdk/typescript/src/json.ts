@@ -88,7 +88,8 @@ export function roleOf(value: unknown): number {
 export function userOf(value: Json): wire.User {
   const { user_id, name, online, deleted, last_seen_ms } = value;
   const is = { online: online === true, deleted: deleted === true };
-  return { userId: numberOf(user_id), name: textOf(name), ...is, profile: profileOf(value), lastSeenMs: numberOf(last_seen_ms ?? 0), presenceShownTo: 0 };
+  const botOf = numberOf(value["owner"] ?? 0);
+  return { userId: numberOf(user_id), name: textOf(name), ...is, profile: profileOf(value), botOf, lastSeenMs: numberOf(last_seen_ms ?? 0), presenceShownTo: 0 };
 }
 
 /** A text that the user has not set is empty. */

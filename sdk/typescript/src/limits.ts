@@ -10,6 +10,7 @@ export const PAGE_EVENTS = 500;
 export const PAGE_USERS = 100;
 export const PAGE_MEMBERS = 500;
 export const PAGE_CONTACTS = 200;
+export const PAGE_DEAD = 100;
 export const PAGE_CONVERSATIONS = 200;
 /** Milliseconds for which an unanswered send may still commit. */
 export const DOUBT_MS = 20_000;

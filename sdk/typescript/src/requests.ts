@@ -20,11 +20,11 @@ import {
   type Seq,
   seq,
 } from "./ids.js";
+import { HookRequests } from "./hooks.js";
 import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
 import type { Request } from "./line.js";
 import { type Change, requestId } from "./people.js";
-import { PersonalRequests } from "./personal.js";
 import { TYPING } from "./signals.js";
 import { sha256 } from "./sha256.js";
 import type * as wire from "./wire.js";
@@ -56,7 +56,7 @@ export interface HistoryPage {
   readonly polls: ReadonlyMap<Seq, wire.PollState>;
 }
 
-export abstract class Requests extends PersonalRequests {
+export abstract class Requests extends HookRequests {
   /** Asks the present node once. For requests that must not be repeated, and whose answer says nothing. */
   protected abstract once(request: Request): Promise<void>;
   protected abstract readonly isKicked: boolean;

@@ -103,6 +103,14 @@ export const Viewers = {
 /** A value of Viewers, or one of a later version. */
 export type Viewers = number;
 
+export const HookKind = {
+  HOOK_KIND_UNSPECIFIED: 0,
+  INCOMING: 1,
+  OUTGOING: 2,
+} as const;
+/** A value of HookKind, or one of a later version. */
+export type HookKind = number;
+
 export const Audience = {
   AUDIENCE_UNSPECIFIED: 0,
   EVERYONE: 1,
@@ -340,6 +348,11 @@ export interface ClientFrame {
     | { case: "deleteForMe"; value: DeleteForMe }
     | { case: "changeFavourite"; value: ChangeFavourite }
     | { case: "listFavourites"; value: ListFavourites }
+    | { case: "changeBot"; value: ChangeBot }
+    | { case: "listBots"; value: ListBots }
+    | { case: "changeHook"; value: ChangeHook }
+    | { case: "listHooks"; value: ListHooks }
+    | { case: "listDead"; value: ListDead }
     | { case: "search"; value: Search }
     | undefined;
 }
@@ -413,6 +426,11 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [242, "deleteForMe", () => DeleteForMe, "oneof", "request"],
   [243, "changeFavourite", () => ChangeFavourite, "oneof", "request"],
   [244, "listFavourites", () => ListFavourites, "oneof", "request"],
+  [260, "changeBot", () => ChangeBot, "oneof", "request"],
+  [261, "listBots", () => ListBots, "oneof", "request"],
+  [264, "changeHook", () => ChangeHook, "oneof", "request"],
+  [265, "listHooks", () => ListHooks, "oneof", "request"],
+  [266, "listDead", () => ListDead, "oneof", "request"],
   [290, "search", () => Search, "oneof", "request"],
 ]);
 
@@ -469,6 +487,11 @@ export interface ServerFrame {
     | { case: "favourites"; value: Favourites }
     | { case: "personalChanged"; value: PersonalPush }
     | { case: "favouriteChanged"; value: FavouritePush }
+    | { case: "bot"; value: Bot }
+    | { case: "bots"; value: Bots }
+    | { case: "hook"; value: Hook }
+    | { case: "hooks"; value: Hooks }
+    | { case: "deadEvents"; value: DeadEvents }
     | { case: "found"; value: Found }
     | undefined;
 }
@@ -524,6 +547,11 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [244, "favourites", () => Favourites, "oneof", "message"],
   [250, "personalChanged", () => PersonalPush, "oneof", "message"],
   [251, "favouriteChanged", () => FavouritePush, "oneof", "message"],
+  [260, "bot", () => Bot, "oneof", "message"],
+  [261, "bots", () => Bots, "oneof", "message"],
+  [264, "hook", () => Hook, "oneof", "message"],
+  [265, "hooks", () => Hooks, "oneof", "message"],
+  [266, "deadEvents", () => DeadEvents, "oneof", "message"],
   [290, "found", () => Found, "oneof", "message"],
 ]);
 
@@ -2208,6 +2236,7 @@ export interface User {
   lastSeenMs: number;
   presenceShownTo: Viewers;
   profile?: Profile | undefined;
+  botOf: number;
 }
 export const User = /* @__PURE__ */ message<User>("User", [
   [1, "userId", "uint64"],
@@ -2217,6 +2246,7 @@ export const User = /* @__PURE__ */ message<User>("User", [
   [110, "lastSeenMs", "uint64"],
   [111, "presenceShownTo", "enum"],
   [120, "profile", () => Profile, "optional"],
+  [140, "botOf", "uint64"],
 ]);
 
 export interface ChangePresence {
@@ -2224,6 +2254,181 @@ export interface ChangePresence {
 }
 export const ChangePresence = /* @__PURE__ */ message<ChangePresence>("ChangePresence", [
   [1, "shownTo", "enum"],
+]);
+
+export interface BotScopes {
+  read: boolean;
+  send: boolean;
+  manage: boolean;
+}
+export const BotScopes = /* @__PURE__ */ message<BotScopes>("BotScopes", [
+  [1, "read", "bool"],
+  [2, "send", "bool"],
+  [3, "manage", "bool"],
+]);
+
+export interface ChangeBot {
+  request: Uint8Array;
+  change?:
+    | { case: "create"; value: NewBot }
+    | { case: "rotate"; value: number }
+    | { case: "end"; value: number }
+    | undefined;
+}
+export const ChangeBot = /* @__PURE__ */ message<ChangeBot>("ChangeBot", [
+  [1, "request", "bytes"],
+  [2, "create", () => NewBot, "oneof", "change"],
+  [3, "rotate", "uint64", "oneof", "change"],
+  [4, "end", "uint64", "oneof", "change"],
+]);
+
+export interface NewBot {
+  name: string;
+  scopes?: BotScopes | undefined;
+}
+export const NewBot = /* @__PURE__ */ message<NewBot>("NewBot", [
+  [1, "name", "string"],
+  [2, "scopes", () => BotScopes, "optional"],
+]);
+
+export interface Bot {
+  userId: number;
+  name: string;
+  scopes?: BotScopes | undefined;
+  createdMs: number;
+  tokenSetMs: number;
+  token: Uint8Array;
+}
+export const Bot = /* @__PURE__ */ message<Bot>("Bot", [
+  [1, "userId", "uint64"],
+  [2, "name", "string"],
+  [3, "scopes", () => BotScopes, "optional"],
+  [4, "createdMs", "uint64"],
+  [5, "tokenSetMs", "uint64"],
+  [6, "token", "bytes"],
+]);
+
+export type ListBots = Record<never, never>;
+export const ListBots = /* @__PURE__ */ message<ListBots>("ListBots", []);
+
+export interface Bots {
+  bots: Bot[];
+}
+export const Bots = /* @__PURE__ */ message<Bots>("Bots", [
+  [1, "bots", () => Bot, "repeated"],
+]);
+
+export interface ChangeHook {
+  request: Uint8Array;
+  conversation: string;
+  change?:
+    | { case: "make"; value: NewHook }
+    | { case: "end"; value: number }
+    | { case: "retry"; value: RetryDead }
+    | undefined;
+}
+export const ChangeHook = /* @__PURE__ */ message<ChangeHook>("ChangeHook", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "make", () => NewHook, "oneof", "change"],
+  [4, "end", "uint64", "oneof", "change"],
+  [5, "retry", () => RetryDead, "oneof", "change"],
+]);
+
+export interface NewHook {
+  kind: HookKind;
+  name: string;
+  secret: string;
+  url: string;
+}
+export const NewHook = /* @__PURE__ */ message<NewHook>("NewHook", [
+  [1, "kind", "enum"],
+  [2, "name", "string"],
+  [3, "secret", "string"],
+  [4, "url", "string"],
+]);
+
+export interface RetryDead {
+  hook: number;
+  seq: number;
+}
+export const RetryDead = /* @__PURE__ */ message<RetryDead>("RetryDead", [
+  [1, "hook", "uint64"],
+  [2, "seq", "uint64"],
+]);
+
+export interface Hook {
+  hook: number;
+  kind: HookKind;
+  name: string;
+  by: number;
+  createdMs: number;
+  url: string;
+  delivered: number;
+  dead: number;
+}
+export const Hook = /* @__PURE__ */ message<Hook>("Hook", [
+  [1, "hook", "uint64"],
+  [2, "kind", "enum"],
+  [3, "name", "string"],
+  [4, "by", "uint64"],
+  [5, "createdMs", "uint64"],
+  [6, "url", "string"],
+  [7, "delivered", "uint64"],
+  [8, "dead", "uint32"],
+]);
+
+export interface ListHooks {
+  conversation: string;
+}
+export const ListHooks = /* @__PURE__ */ message<ListHooks>("ListHooks", [
+  [1, "conversation", "string"],
+]);
+
+export interface Hooks {
+  hooks: Hook[];
+}
+export const Hooks = /* @__PURE__ */ message<Hooks>("Hooks", [
+  [1, "hooks", () => Hook, "repeated"],
+]);
+
+export interface ListDead {
+  conversation: string;
+  hook: number;
+  after: number;
+  limit: number;
+}
+export const ListDead = /* @__PURE__ */ message<ListDead>("ListDead", [
+  [1, "conversation", "string"],
+  [2, "hook", "uint64"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface DeadEvents {
+  events: DeadEvent[];
+  more: boolean;
+}
+export const DeadEvents = /* @__PURE__ */ message<DeadEvents>("DeadEvents", [
+  [1, "events", () => DeadEvent, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface DeadEvent {
+  seq: number;
+  attempts: number;
+  status: number;
+  why: string;
+  atMs: number;
+  again: boolean;
+}
+export const DeadEvent = /* @__PURE__ */ message<DeadEvent>("DeadEvent", [
+  [1, "seq", "uint64"],
+  [2, "attempts", "uint32"],
+  [3, "status", "uint32"],
+  [4, "why", "string"],
+  [5, "atMs", "uint64"],
+  [6, "again", "bool"],
 ]);
 
 export interface Profile {

@@ -27,7 +27,8 @@ test("each request over a WebSocket has its form over HTTP", () => {
     if (callOf(request as ClientRequest, 7) === undefined) missing.push(name);
   };
   for (const [name, kind] of armsOf(wire.ClientFrame, "request")) {
-    const changes = { changeGroup: wire.ChangeGroup, changeContact: wire.ChangeContact } as const;
+    const { ChangeGroup: changeGroup, ChangeContact: changeContact, ChangeBot: changeBot, ChangeHook: changeHook } = wire;
+    const changes = { changeGroup, changeContact, changeBot, changeHook } as const;
     const changed = name in changes ? armsOf(changes[name as keyof typeof changes], "change") : [];
     const stepped = name === "call" ? armsOf(wire.Call, "step") : changed;
     const inner = name === "admin" ? armsOf(wire.Admin, "operation") : stepped;
@@ -259,4 +260,24 @@ test("contacts and blocks are resources", () => {
   const value = { contacts: [contact], next: 0, version: 3 };
   assert.deepEqual(answered(list, { contacts: [row], version: 3 }), { case: "contacts", value });
   assert.deepEqual(pushOf("contact", row), { case: "contactChanged", value: { contact } });
+});
+
+test("a bot has its scopes as words, and a hook its number behind its group", () => {
+  const scopes = { read: true, send: false, manage: true };
+  const create: ClientRequest = { case: "changeBot", value: { request: ID, change: { case: "create", value: { name: "weather", scopes } } } };
+  const key = "000102030405060708090a0b0c0d0e0f";
+  const body = { name: "weather", scopes: ["read", "manage"] };
+  assert.deepEqual(callOf(create, 7)?.calls, [{ method: "POST", path: "/v1/bots", body, key }]);
+  const made = { user_id: "9", name: "weather", scopes: ["read", "manage"], created_ms: 1, token_set_ms: 2, token: "AQI" };
+  const bot = { userId: 9, name: "weather", scopes, createdMs: 1, tokenSetMs: 2, token: Uint8Array.from([1, 2]) };
+  assert.deepEqual(answered(create, made), { case: "bot", value: bot });
+  const retry: ClientRequest = { case: "changeHook", value: { request: ID, conversation: "g5", change: { case: "retry", value: { hook: 8, seq: 3 } } } };
+  assert.deepEqual(callOf(retry, 7)?.calls, [{ method: "POST", path: "/v1/hooks/g5.8/retry", body: { seq: 3 }, key }]);
+  const shown = { hook: "g5.8", kind: "outgoing", name: "Events", by: "7", created_ms: 1, url: "https://a.example/", delivered: 4, dead: 1 };
+  const hook = { hook: 8, kind: wire.HookKind.OUTGOING, name: "Events", by: 7, createdMs: 1, url: "https://a.example/", delivered: 4, dead: 1 };
+  assert.deepEqual(answered(retry, shown), { case: "hook", value: hook });
+  const list: ClientRequest = { case: "listDead", value: { conversation: "g5", hook: 8, after: 0, limit: 0 } };
+  const dead = { seq: 3, attempts: 8, status: 503, why: "busy", at_ms: 9, again: true };
+  const event = { seq: 3, attempts: 8, status: 503, why: "busy", atMs: 9, again: true };
+  assert.deepEqual(answered(list, { events: [dead], more: false }), { case: "deadEvents", value: { events: [event], more: false } });
 });

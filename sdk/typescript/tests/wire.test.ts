@@ -57,6 +57,7 @@ test("the limits of the page", () => {
     ["page of users", limits.PAGE_USERS],
     ["page of members", limits.PAGE_MEMBERS],
     ["page of contacts", limits.PAGE_CONTACTS],
+    ["page of dead events", limits.PAGE_DEAD],
     ["page of conversations", limits.PAGE_CONVERSATIONS],
   ];
   for (const [name, value] of rows) assert.match(PAGE, new RegExp(`^\\| ${name} \\| ${value} `, "m"), name);

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::evidence::Evidence;
 use crate::lanes::Lanes;
+use crate::receiver::Receiver;
 use crate::wire::Wire;
 
 /// Limit for the hand-over of a stopping node.
@@ -119,7 +120,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.window =
             Some(Window { routing: cluster.routing(), led: cluster.led(), inspection: None, orders: giving });
     }
-    let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried() };
+    let receiver = Receiver::new(setting.evidence.clone(), plan.seed ^ ((node as u64 + 1) << 32));
+    let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried(), hooks: receiver };
     let handle = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
     let web = plan.society.keys.then(|| Arc::new(ClientPort::new(handle.service())) as Arc<dyn Web>);
     let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web };

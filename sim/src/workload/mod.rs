@@ -7,8 +7,8 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
-//! [`burner`] vanish, and in [`polls`] two users vote. They act until the simulation ends the
-//! workload, send their final messages, and fall silent.
+//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, and a [`robot`] is a
+//! bot. They act until the simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -22,12 +22,14 @@ mod device;
 mod device_store;
 mod group_owner;
 mod guest;
+mod hook_maker;
 mod keeper;
 mod key_repeater;
 mod moderator;
 mod planner;
 mod polls;
 mod reactions;
+mod robot;
 mod searcher;
 mod sharer;
 mod stranger;
@@ -319,6 +321,14 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         if workload.plan.society.polls && here(number) {
             tokio::spawn(polls::live(workload.clone(), number, user));
         }
+    }
+    let number = next();
+    if workload.plan.society.hooks && here(number) {
+        tokio::spawn(hook_maker::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.hooks && here(number) {
+        tokio::spawn(robot::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -20,12 +20,10 @@ use crate::input;
 use crate::line::{Content, Conversation};
 use crate::names::Names;
 use crate::report::Report;
-use crate::{Error, Result};
+use crate::{Error, NO_PASSWORD, Result};
 
 /// Waiting messages that are held to be put in order. Above it: an error.
 const MESSAGES: usize = 1_000_000;
-/// The mark of an account that CIM's own clients enter, since CIM has no passwords.
-const NO_PASSWORD: &str = "!none";
 /// Ids of messages begin with the time since this one, in milliseconds.
 const EPOCH_MS: u64 = 1_622_505_600_000;
 const TIME_SHIFT: u32 = 22;

@@ -102,6 +102,7 @@ fn outcomes() -> Vec<Outcome> {
             name: "Ann".into(),
             password_hash: "$".into(),
             standing: Default::default(),
+            bot: None,
         })),
         Ok(Answer::Ended(vec![session()])),
         Ok(Answer::Inbox { conversations: vec![group()], next: Some(group()) }),

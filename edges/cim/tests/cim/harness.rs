@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_actors::address::Address;
 use troupe_actors::budgets::Limits;
+use troupe_actors::hooks::no_receivers;
 use troupe_actors::message::{Refusal, wire};
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::ops::{Entry, Operation, passwordless};
@@ -92,7 +93,7 @@ async fn start(config: ClusterConfig, disk: Memory) -> Node {
     let platform = Platform::production();
     let started = Cluster::start(platform.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let serving = NodeConfig { hashing: Hashing::Recommended, limits: Limits::default() };
+    let serving = NodeConfig { hashing: Hashing::Recommended, limits: Limits::default(), hooks: no_receivers() };
     let started = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await;
     let handle = started.expect("a node");
     let listening = Config::new("127.0.0.1:0", "127.0.0.1:0", "", "").expect("a configuration");

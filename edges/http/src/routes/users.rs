@@ -29,6 +29,11 @@ pub struct User {
     last_seen_ms: Option<u64>,
     /// Only its messages are left.
     deleted: bool,
+    /// Whether it is a bot.
+    bot: bool,
+    /// The owner of a bot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Id>,
     #[serde(flatten)]
     profile: Profile,
 }
@@ -54,9 +59,11 @@ impl From<wire::Profile> for Profile {
 
 impl From<wire::User> for User {
     fn from(user: wire::User) -> User {
-        let wire::User { user_id, name, online, deleted, profile, last_seen_ms, presence_shown_to: _ } = user;
+        let wire::User { user_id, name, online, deleted, profile, last_seen_ms, presence_shown_to: _, bot_of } = user;
         let last_seen_ms = Some(last_seen_ms).filter(|at| *at > 0);
-        User { user_id: Id(user_id), name, online, last_seen_ms, deleted, profile: profile.unwrap_or_default().into() }
+        let (bot, owner) = (bot_of != 0, Some(Id(bot_of)).filter(|owner| owner.0 != 0));
+        let profile = profile.unwrap_or_default().into();
+        User { user_id: Id(user_id), name, online, last_seen_ms, deleted, bot, owner, profile }
     }
 }
 

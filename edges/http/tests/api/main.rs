@@ -5,6 +5,7 @@ mod accounts;
 mod administration;
 mod bad_input;
 mod bodies;
+mod bots;
 mod calls;
 mod changes;
 mod document;
@@ -17,6 +18,7 @@ mod groups;
 #[path = "../../../tcp/tests/node/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]
 mod harness;
+mod hooks;
 mod http;
 mod idempotency;
 mod join_requests;

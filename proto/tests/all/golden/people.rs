@@ -1,18 +1,18 @@
 //! Rows and commands of people.
 
 use troupe_core::command::{
-    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, NoteSeen, ProfileChange, SetGate,
-    SettleContacts, SettledContact, ShowPresence,
+    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, CloseReport, ContactAct, FileReport,
+    GivenUp, HearContact, HookChange, NoteSeen, PostHook, ProfileChange, SetGate, SettleContacts, SettledContact,
+    ShowPresence,
 };
 use troupe_core::feature::{ActiveCall, CallOutcome};
 use troupe_core::record::{
-    Audience, Author, Block, Change, Contact, ContactBook, Gate, OwedContact, Profile, Report, ReportBook, Seen,
-    Viewers,
+    Audience, Author, Block, Bot, Change, Contact, ContactBook, DeadEvent, Gate, Hook, OwedContact, Profile, Report,
+    ReportBook, Seen, Viewers,
 };
-use troupe_core::{Command, EventKind};
-use troupe_core::{Seq, Timestamp};
+use troupe_core::{Body, Command, ConversationId, EventKind, Seq, Timestamp};
 
-use super::{ALICE, BEFORE, BOB, DIRECT, ID, NOW, record};
+use super::{ALICE, BEFORE, BOB, DIRECT, GROUP, ID, NOW, TOKEN, record};
 
 fn changes() -> Vec<Change> {
     vec![Change { request: BEFORE, digest: 1 << 63 }, Change { request: ID, digest: 7 }]
@@ -72,6 +72,56 @@ fn reported(created: Timestamp) -> Report {
 fn report() {
     record("report", &[("report", reported(NOW))]);
     record("report_book", &[("report_book", ReportBook { last: 9, open: 2 })]);
+}
+
+#[test]
+fn bot() {
+    let (name, scopes, token_set, request) = ("weather".to_owned(), Bot::ALL, Timestamp(NOW.0 + 1), ID);
+    record("bot", &[("bot", Bot { name: name.clone(), scopes, created: NOW, token_set, request })]);
+    let change = |change| Command::from(ChangeBot { owner: ALICE, request: ID, change });
+    record(
+        "bot_command",
+        &[
+            ("create", change(BotChange::Create { name, token: TOKEN, scopes })),
+            ("rotate", change(BotChange::Rotate { bot: BOB, token: TOKEN })),
+            ("end", change(BotChange::End { bot: BOB })),
+        ],
+    );
+}
+
+#[test]
+fn hook() {
+    let (name, url, key) = ("builds".to_owned(), "https://a.example/hook".to_owned(), "a secret of a hook".to_owned());
+    let hook = Hook {
+        kind: Hook::OUTGOING,
+        name: name.clone(),
+        by: ALICE,
+        created: NOW,
+        hash: TOKEN,
+        key: key.clone(),
+        url: url.clone(),
+        delivered: Seq(7),
+        dead: 1,
+        request: ID,
+    };
+    record("hook", &[("hook", hook)]);
+    let dead = DeadEvent { attempts: 8, status: 503, why: "busy".into(), at: NOW, again: true };
+    record("dead_event", &[("dead_event", dead)]);
+    let change = |change| {
+        Command::from(ChangeHook { conversation: ConversationId::Group(GROUP), actor: ALICE, request: ID, change })
+    };
+    let (conversation, hook, body) = (ConversationId::Group(GROUP), 9, Body::text("done"));
+    let dead = vec![GivenUp { seq: Seq(6), attempts: 8, status: 503, why: "busy".into() }];
+    record(
+        "hook_command",
+        &[
+            ("make", change(HookChange::Make { kind: Hook::OUTGOING, name, hash: TOKEN, key, url })),
+            ("end", change(HookChange::End { hook })),
+            ("retry", change(HookChange::Retry { hook, seq: Seq(6) })),
+            ("post", Command::from(PostHook { conversation, hook, hash: TOKEN, id: ID, body })),
+            ("advance", Command::from(AdvanceHook { conversation, hook, to: Seq(7), dead, taken: vec![Seq(4)] })),
+        ],
+    );
 }
 
 #[test]

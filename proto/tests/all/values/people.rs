@@ -4,15 +4,16 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, NoteSeen, ProfileChange, SetGate,
-    SettleContacts, SettledContact, ShowPresence,
+    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, CloseReport, ContactAct, FileReport,
+    GivenUp, HearContact, HookChange, NoteSeen, PostHook, ProfileChange, SetGate, SettleContacts, SettledContact,
+    ShowPresence,
 };
 use troupe_core::feature::CallOutcome;
 use troupe_core::record::{Audience, Report, Viewers};
-use troupe_core::{Command, EventKind, Timestamp};
+use troupe_core::{Body, Command, EventKind, Timestamp};
 
 use super::accounts::author;
-use super::{conversation, message_id, number, seq, slot, text, user};
+use super::{conversation, message_id, number, seq, slot, text, token_hash, user};
 
 fn change() -> impl Strategy<Value = ProfileChange> {
     let text = || option::of(text());
@@ -55,8 +56,49 @@ fn report() -> impl Strategy<Value = Report> {
     )
 }
 
+fn hook() -> impl Strategy<Value = Command> {
+    let made = (any::<u32>(), text(), token_hash(), text(), text());
+    let change = prop_oneof![
+        made.prop_map(|(kind, name, hash, key, url)| HookChange::Make { kind, name, hash, key, url }),
+        number().prop_map(|hook| HookChange::End { hook }),
+        (number(), seq()).prop_map(|(hook, seq)| HookChange::Retry { hook, seq }),
+    ];
+    let dead = (seq(), any::<u32>(), any::<u32>(), text());
+    let dead = dead.prop_map(|(seq, attempts, status, why)| GivenUp { seq, attempts, status, why });
+    prop_oneof![
+        (conversation(), user(), message_id(), change).prop_map(|(conversation, actor, request, change)| {
+            Command::from(ChangeHook { conversation, actor, request, change })
+        }),
+        (conversation(), number(), token_hash(), message_id(), text()).prop_map(
+            |(conversation, hook, hash, id, text)| {
+                let body = Body::text(&text);
+                Command::from(PostHook { conversation, hook, hash, id, body })
+            }
+        ),
+        (conversation(), number(), seq(), vec(dead, 0..3), vec(seq(), 0..3)).prop_map(
+            |(conversation, hook, to, dead, taken)| Command::from(AdvanceHook { conversation, hook, to, dead, taken })
+        ),
+    ]
+}
+
+fn bot() -> impl Strategy<Value = Command> {
+    let change = prop_oneof![
+        (text(), token_hash(), any::<u32>()).prop_map(|(name, token, scopes)| BotChange::Create {
+            name,
+            token,
+            scopes
+        }),
+        (user(), token_hash()).prop_map(|(bot, token)| BotChange::Rotate { bot, token }),
+        user().prop_map(|bot| BotChange::End { bot }),
+    ];
+    (user(), message_id(), change)
+        .prop_map(|(owner, request, change)| Command::from(ChangeBot { owner, request, change }))
+}
+
 pub fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
+        bot(),
+        hook(),
         (user(), number()).prop_map(|(user, at)| Command::NoteSeen(NoteSeen { user, at: Timestamp(at) })),
         (user(), proptest::sample::select(&Viewers::ALL[..]))
             .prop_map(|(user, to)| Command::ShowPresence(ShowPresence { user, to })),

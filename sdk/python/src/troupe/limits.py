@@ -10,6 +10,7 @@ PAGE_EVENTS = 500
 PAGE_USERS = 100
 PAGE_MEMBERS = 500
 PAGE_CONTACTS = 200
+PAGE_DEAD = 100
 PAGE_CONVERSATIONS = 200
 # Seconds for which an unanswered send may still commit.
 DOUBT_SECONDS = 20.0

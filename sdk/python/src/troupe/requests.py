@@ -17,9 +17,9 @@ from .codec import Message
 from .errors import ProtocolError, TroupeError
 from .event import TEXT, Event, of_wire
 from .event import Message as Body
+from .hooks import HookRequests
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
-from .people import PeopleRequests
 from .personal import PersonalRequests
 from .signals import TYPING
 
@@ -41,7 +41,7 @@ class HistoryPage:
     polls: dict[Seq, wire.PollState]
 
 
-class Requests(PeopleRequests, PersonalRequests):
+class Requests(HookRequests, PersonalRequests):
     @abstractmethod
     async def once(self, message: Message, answer: type[_M]) -> _M:
         """Asks the present node once. For requests that must not be repeated."""

@@ -93,6 +93,12 @@ class Viewers(IntEnum):
     VIEWERS_NO_ONE = 2
 
 
+class HookKind(IntEnum):
+    HOOK_KIND_UNSPECIFIED = 0
+    INCOMING = 1
+    OUTGOING = 2
+
+
 class Audience(IntEnum):
     AUDIENCE_UNSPECIFIED = 0
     EVERYONE = 1
@@ -284,6 +290,11 @@ class ClientFrame(Message):
     delete_for_me: DeleteForMe | None = None
     change_favourite: ChangeFavourite | None = None
     list_favourites: ListFavourites | None = None
+    change_bot: ChangeBot | None = None
+    list_bots: ListBots | None = None
+    change_hook: ChangeHook | None = None
+    list_hooks: ListHooks | None = None
+    list_dead: ListDead | None = None
     search: Search | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -341,6 +352,11 @@ class ServerFrame(Message):
     favourites: Favourites | None = None
     personal_changed: PersonalPush | None = None
     favourite_changed: FavouritePush | None = None
+    bot: Bot | None = None
+    bots: Bots | None = None
+    hook: Hook | None = None
+    hooks: Hooks | None = None
+    dead_events: DeadEvents | None = None
     found: Found | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -1568,12 +1584,137 @@ class User(Message):
     last_seen_ms: int = 0
     presence_shown_to: int = 0
     profile: Profile | None = None
+    bot_of: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
 @dataclass(slots=True)
 class ChangePresence(Message):
     shown_to: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class BotScopes(Message):
+    read: bool = False
+    send: bool = False
+    manage: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeBot(Message):
+    request: bytes = b""
+    create: NewBot | None = None
+    rotate: int | None = None
+    end: int | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class NewBot(Message):
+    name: str = ""
+    scopes: BotScopes | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Bot(Message):
+    user_id: int = 0
+    name: str = ""
+    scopes: BotScopes | None = None
+    created_ms: int = 0
+    token_set_ms: int = 0
+    token: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListBots(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Bots(Message):
+    bots: list[Bot] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeHook(Message):
+    request: bytes = b""
+    conversation: str = ""
+    make: NewHook | None = None
+    end: int | None = None
+    retry: RetryDead | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class NewHook(Message):
+    kind: int = 0
+    name: str = ""
+    secret: str = ""
+    url: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class RetryDead(Message):
+    hook: int = 0
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Hook(Message):
+    hook: int = 0
+    kind: int = 0
+    name: str = ""
+    by: int = 0
+    created_ms: int = 0
+    url: str = ""
+    delivered: int = 0
+    dead: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListHooks(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Hooks(Message):
+    hooks: list[Hook] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListDead(Message):
+    conversation: str = ""
+    hook: int = 0
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class DeadEvents(Message):
+    events: list[DeadEvent] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class DeadEvent(Message):
+    seq: int = 0
+    attempts: int = 0
+    status: int = 0
+    why: str = ""
+    at_ms: int = 0
+    again: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2191,6 +2332,11 @@ ClientFrame.FIELDS = (
     Field(242, "delete_for_me", "message", message=DeleteForMe, explicit=True, oneof="request"),
     Field(243, "change_favourite", "message", message=ChangeFavourite, explicit=True, oneof="request"),
     Field(244, "list_favourites", "message", message=ListFavourites, explicit=True, oneof="request"),
+    Field(260, "change_bot", "message", message=ChangeBot, explicit=True, oneof="request"),
+    Field(261, "list_bots", "message", message=ListBots, explicit=True, oneof="request"),
+    Field(264, "change_hook", "message", message=ChangeHook, explicit=True, oneof="request"),
+    Field(265, "list_hooks", "message", message=ListHooks, explicit=True, oneof="request"),
+    Field(266, "list_dead", "message", message=ListDead, explicit=True, oneof="request"),
     Field(290, "search", "message", message=Search, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
@@ -2245,6 +2391,11 @@ ServerFrame.FIELDS = (
     Field(244, "favourites", "message", message=Favourites, explicit=True, oneof="message"),
     Field(250, "personal_changed", "message", message=PersonalPush, explicit=True, oneof="message"),
     Field(251, "favourite_changed", "message", message=FavouritePush, explicit=True, oneof="message"),
+    Field(260, "bot", "message", message=Bot, explicit=True, oneof="message"),
+    Field(261, "bots", "message", message=Bots, explicit=True, oneof="message"),
+    Field(264, "hook", "message", message=Hook, explicit=True, oneof="message"),
+    Field(265, "hooks", "message", message=Hooks, explicit=True, oneof="message"),
+    Field(266, "dead_events", "message", message=DeadEvents, explicit=True, oneof="message"),
     Field(290, "found", "message", message=Found, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
@@ -3008,9 +3159,87 @@ User.FIELDS = (
     Field(110, "last_seen_ms", "uint64"),
     Field(111, "presence_shown_to", "enum"),
     Field(120, "profile", "message", message=Profile),
+    Field(140, "bot_of", "uint64"),
 )
 ChangePresence.FIELDS = (
     Field(1, "shown_to", "enum"),
+)
+BotScopes.FIELDS = (
+    Field(1, "read", "bool"),
+    Field(2, "send", "bool"),
+    Field(3, "manage", "bool"),
+)
+ChangeBot.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "create", "message", message=NewBot, explicit=True, oneof="change"),
+    Field(3, "rotate", "uint64", explicit=True, oneof="change"),
+    Field(4, "end", "uint64", explicit=True, oneof="change"),
+)
+NewBot.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "scopes", "message", message=BotScopes),
+)
+Bot.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "name", "string"),
+    Field(3, "scopes", "message", message=BotScopes),
+    Field(4, "created_ms", "uint64"),
+    Field(5, "token_set_ms", "uint64"),
+    Field(6, "token", "bytes"),
+)
+Bots.FIELDS = (
+    Field(1, "bots", "message", message=Bot, repeated=True),
+)
+ChangeHook.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "make", "message", message=NewHook, explicit=True, oneof="change"),
+    Field(4, "end", "uint64", explicit=True, oneof="change"),
+    Field(5, "retry", "message", message=RetryDead, explicit=True, oneof="change"),
+)
+NewHook.FIELDS = (
+    Field(1, "kind", "enum"),
+    Field(2, "name", "string"),
+    Field(3, "secret", "string"),
+    Field(4, "url", "string"),
+)
+RetryDead.FIELDS = (
+    Field(1, "hook", "uint64"),
+    Field(2, "seq", "uint64"),
+)
+Hook.FIELDS = (
+    Field(1, "hook", "uint64"),
+    Field(2, "kind", "enum"),
+    Field(3, "name", "string"),
+    Field(4, "by", "uint64"),
+    Field(5, "created_ms", "uint64"),
+    Field(6, "url", "string"),
+    Field(7, "delivered", "uint64"),
+    Field(8, "dead", "uint32"),
+)
+ListHooks.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+Hooks.FIELDS = (
+    Field(1, "hooks", "message", message=Hook, repeated=True),
+)
+ListDead.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hook", "uint64"),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+DeadEvents.FIELDS = (
+    Field(1, "events", "message", message=DeadEvent, repeated=True),
+    Field(2, "more", "bool"),
+)
+DeadEvent.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "attempts", "uint32"),
+    Field(3, "status", "uint32"),
+    Field(4, "why", "string"),
+    Field(5, "at_ms", "uint64"),
+    Field(6, "again", "bool"),
 )
 Profile.FIELDS = (
     Field(1, "display_name", "string"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use troupe_actors::budgets::Limits;
+use troupe_actors::hooks::{Receivers, no_receivers};
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::planted::Planted;
@@ -148,9 +149,28 @@ pub async fn one_node_that_invites() -> Node {
 }
 
 async fn start_as(platform: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+    start_hooked(platform, config, disk, limits, no_receivers()).await
+}
+
+/// Whose outgoing hooks go this way.
+#[allow(dead_code, reason = "the tests of the HTTP edge use it")]
+pub async fn one_node_with_hooks(hooks: Arc<dyn Receivers>) -> Node {
+    let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
+    let settings = Settings { strangers: Strangers::Add, ..config.settings.clone() };
+    let config = ClusterConfig { settings, ..config };
+    start_hooked(Platform::production(), config, Memory::new(), Limits::default(), hooks).await
+}
+
+async fn start_hooked(
+    platform: Platform,
+    config: ClusterConfig,
+    disk: Memory,
+    limits: Limits,
+    hooks: Arc<dyn Receivers>,
+) -> Node {
     let started = Cluster::start(platform.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let serving = NodeConfig { hashing: Hashing::Recommended, limits };
+    let serving = NodeConfig { hashing: Hashing::Recommended, limits, hooks };
     let started = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await;
     let handle = started.expect("a node");
     let listening = troupe_edge_tcp::Config { listen: "127.0.0.1:0".into(), door: Arc::new(Door::plain()), web: None };

@@ -1,0 +1,22 @@
+//! Hooks, as their makers and their receivers saw them.
+
+use troupe_chaos::history::Record;
+use troupe_core::Seq;
+use troupe_core::record::HookKey;
+
+use super::Evidence;
+
+impl Evidence {
+    /// A hook was made, and its cursor was there.
+    pub fn hook_made(&self, hook: HookKey, since: Seq) {
+        let name = format!("{}.{}", hook.0, hook.1);
+        self.record(|at| Record::HookMade { at, hook: name, since: since.0 });
+        self.seen.lock().hooks.insert(hook);
+    }
+
+    /// The receiver has the event, whether or not its answer arrives.
+    pub fn hook_taken(&self, hook: HookKey, seq: Seq) {
+        let name = format!("{}.{}", hook.0, hook.1);
+        self.record(|at| Record::HookTaken { at, hook: name, seq: seq.0 });
+    }
+}
