@@ -283,6 +283,12 @@ impl Budgets {
         at_once(self.tables.lock().hooks.take(hook, self.now(), rate, 1, 0), Limit::Rate)
     }
 
+    /// Before messages that a request sends on, of which its price does not have the bytes.
+    pub fn forward(&self, user: UserId, units: u64) -> Result<(), Refusal> {
+        let rate = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
+        at_once(self.tables.lock().users.take(user, self.now(), rate, units, PATIENCE), Limit::Rate)
+    }
+
     pub fn signal(&self, user: UserId) -> Result<(), Refusal> {
         let rate = Rate::per_second(limits::SIGNALS.0, limits::SIGNALS.1);
         at_once(self.tables.lock().signals.take(user, self.now(), rate, 1, 0), Limit::Rate)

@@ -11,6 +11,7 @@
 pub mod accept_invitation;
 pub mod acknowledge;
 pub mod admin;
+pub mod broadcast;
 pub mod call;
 pub mod cancel_scheduled;
 pub mod cancel_upload;
@@ -32,6 +33,7 @@ pub mod delete_for_me;
 pub mod edit_message;
 pub mod fetch;
 pub mod find_users;
+pub mod forward;
 pub mod get_conversations;
 pub mod get_upload;
 pub mod get_usage;
@@ -330,6 +332,8 @@ operations! {
         PinMessage pin_message: SendAck;
         Vote vote: SendAck;
         ClosePoll close_poll: SendAck;
+        Forward forward: Forwarded;
+        Broadcast broadcast: Forwarded;
         ChangePresence change_presence: Done;
         ChangePersonal change_personal: Personal;
         DeleteForMe delete_for_me: Personal;

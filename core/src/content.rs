@@ -13,7 +13,9 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use context::Context;
-pub use kinds::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice};
+pub use kinds::{
+    Attachment, Bundle, Bundled, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+};
 
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
@@ -24,6 +26,7 @@ pub(crate) const REFUSALS: &[Refused] = &[
     check::BAD_ATTACHMENT,
     check::BAD_LOCATION,
     check::BAD_POLL,
+    check::BAD_BUNDLE,
     context::BAD_MENTIONS,
     context::BAD_EXPIRY,
 ];
@@ -115,6 +118,7 @@ contents! {
     10 CUSTOM "custom" = Custom;
     11 NOTICE "notice" = Notice;
     12 POLL "poll" = Poll;
+    13 BUNDLE "bundle" = Bundle;
 }
 
 impl Content {
@@ -124,7 +128,11 @@ impl Content {
     }
 
     /// The hashes of all files that it refers to.
-    pub fn files(&self) -> Vec<&Bytes> {
+    pub fn files(&self) -> Vec<Bytes> {
+        if let Content::Bundle(bundle) = self {
+            let contents = bundle.messages.iter().filter_map(|message| message.body().typed());
+            return contents.flat_map(|content| content.files()).collect();
+        }
         let (file, preview) = match self {
             Content::Image(image) => (image.file.as_ref(), Some(&image.preview)),
             Content::Video(video) => (video.file.as_ref(), Some(&video.preview)),
@@ -134,7 +142,7 @@ impl Content {
             _ => (None, None),
         };
         let preview = preview.filter(|hash| !hash.is_empty());
-        file.map(|file| &file.hash).into_iter().chain(preview).collect()
+        file.map(|file| &file.hash).into_iter().chain(preview).cloned().collect()
     }
 }
 

@@ -11,9 +11,8 @@
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
 //! reactions, edits, recalls, imports, moderation of groups, work that has a time, profiles,
-//! contacts, blocks, reports, and what users set for a conversation.
-//! reactions, edits, recalls, imports, moderation of groups, work that has a time, messages that
-//! vanish, profiles, contacts, blocks and reports.
+//! contacts, blocks, reports, what users set for a conversation, messages that vanish, polls, and
+//! bundles of messages.
 
 use std::fmt;
 

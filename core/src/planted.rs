@@ -209,10 +209,12 @@ pub enum Bug {
     VanishingKept,
     /// Count the vote of a user a second time.
     VoteTwice,
+    /// Forward under another id each time.
+    ForwardFreshIds,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 77] = [
+    pub const ALL: [Bug; 78] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -292,6 +294,7 @@ impl Bug {
         Bug::NewcomersHaveRead,
         Bug::VanishingKept,
         Bug::VoteTwice,
+        Bug::ForwardFreshIds,
     ];
 
     pub fn name(self) -> &'static str {
@@ -376,6 +379,7 @@ impl Bug {
             Bug::NewcomersHaveRead => "newcomers-have-read",
             Bug::VanishingKept => "vanishing-kept",
             Bug::VoteTwice => "vote-twice",
+            Bug::ForwardFreshIds => "forward-fresh-ids",
         }
     }
 

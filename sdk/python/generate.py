@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -137,6 +138,8 @@ class Parser:
 
     def member(self, definition: Definition, kind: str, label: str, oneof: str) -> None:
         name = self.take()
+        if iskeyword(name):
+            name += "_"
         self.take("=")
         number = int(self.take())
         self.take(";")

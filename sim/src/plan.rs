@@ -82,6 +82,8 @@ pub struct Society {
     pub searches: bool,
     /// A device of each of the first two users asks and votes in polls.
     pub polls: bool,
+    /// A device of the first user forwards messages.
+    pub forwards: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -189,6 +191,8 @@ const SEARCH_BLOCK: u64 = 8;
 const JOINS: (u64, u64) = (23, 15);
 /// The same for polls.
 const POLLS: (u64, u64) = (21, 9);
+/// The same for forwards.
+const FORWARDS: (u64, u64) = (23, 16);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -265,6 +269,7 @@ impl Plan {
             plan.log.search_block = SEARCH_BLOCK;
         }
         plan.society.polls = seed % POLLS.0 == POLLS.1;
+        plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

@@ -104,7 +104,7 @@ pub(crate) async fn made_with(
 /// Whether the intent of the sender became this event.
 fn says(event: &Event, intent: &Intent) -> bool {
     let kind = match intent {
-        Intent::Message(body) => EventKind::Message(body.clone()),
+        Intent::Message(body) | Intent::Bundle(body) => EventKind::Message(body.clone()),
         Intent::Rename { name } => EventKind::Renamed { name: name.clone() },
         Intent::Join => EventKind::Added { users: vec![event.sender] },
         Intent::Leave => EventKind::Removed { user: event.sender },

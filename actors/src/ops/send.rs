@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, UserId, machine};
+use troupe_core::{Append, ClientMessageId, Command, ConversationId, Rejection, UserId, machine};
 use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
@@ -26,23 +26,29 @@ impl Operation for wire::Send {
     }
 
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send {
-        let begin = Instant::now();
-        service.context.platform.metrics.sends.up();
-        let user = caller.user();
-        let placing = place(&service, user, self);
-        async move {
-            let (conversation, id, placing) = placing?;
-            let answer = match placing {
-                Placing::Asked(answer) => answer.await?,
-                Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
-            };
-            let ack = placed(answer, conversation, id)?;
-            let platform = &service.context.platform;
-            platform.metrics.acks.up();
-            platform.metrics.ack.since(begin);
-            platform.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
-            Ok(ack)
-        }
+        let sent = client::send(caller.user(), self).map(|append| deliver(service, append));
+        async move { sent?.await }
+    }
+}
+
+/// Places the message of a client, or of a forward. It is queued in the order of these calls.
+pub fn deliver(service: Service, append: Append) -> impl Future<Output = Answered<wire::Send>> + Send + use<> {
+    let begin = Instant::now();
+    service.context.platform.metrics.sends.up();
+    let user = append.actor;
+    let placing = place(&service, append);
+    async move {
+        let (conversation, id, placing) = placing?;
+        let answer = match placing {
+            Placing::Asked(answer) => answer.await?,
+            Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
+        };
+        let ack = placed(answer, conversation, id)?;
+        let platform = &service.context.platform;
+        platform.metrics.acks.up();
+        platform.metrics.ack.since(begin);
+        platform.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
+        Ok(ack)
     }
 }
 
@@ -62,11 +68,9 @@ pub struct Unchecked {
 
 fn place(
     service: &Service,
-    user: UserId,
-    send: wire::Send,
+    append: Append,
 ) -> Result<(ConversationId, ClientMessageId, Placing<impl Future<Output = Outcome> + Send + use<>>), Refusal> {
-    let append = client::send(user, send)?;
-    let (conversation, id) = (append.conversation, append.client_message_id);
+    let Append { conversation, actor: user, client_message_id: id, .. } = append;
     service.budgets.message(user, append.intent.cost())?;
     service.context.platform.hop(Subject::message(conversation, user, id), Stage::Edge, At::default());
     let command = Command::Append(append);

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice};
+use super::{
+    Attachment, Bundle, Bundled, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video,
+    Voice,
+};
 use crate::error::{Refused, Rejection};
+use crate::event::Body;
 use crate::feature::is_reaction;
 use crate::id::ConversationId;
 use crate::limits;
@@ -26,6 +30,11 @@ pub(super) const BAD_LOCATION: Refused = Refused {
 pub(super) const BAD_POLL: Refused = Refused {
     code: "bad_poll",
     text: "a poll has a question of at most 1024 bytes, and 2 to 20 different options of 1 to 256 bytes each",
+};
+
+pub(super) const BAD_BUNDLE: Refused = Refused {
+    code: "bad_bundle",
+    text: "a bundle has 1 to 20 messages of a conversation, each with its seq, its sender and a body that is no bundle",
 };
 
 const HASH_BYTES: usize = 32;
@@ -217,5 +226,28 @@ impl Poll {
 
     pub(super) fn words(&self) -> String {
         format!("{}: {}", self.question, self.options.join(", "))
+    }
+}
+
+impl Bundled {
+    pub fn body(&self) -> Body {
+        Body { kind: self.kind, content: self.content.clone(), context: None }
+    }
+
+    fn check(&self) -> Checked {
+        let is_message = self.seq > 0 && self.sender > 0 && self.kind > 0 && self.kind != Content::BUNDLE;
+        demand(is_message && (self.kind != Body::TEXT || self.body().as_text().is_some()), BAD_BUNDLE)
+    }
+}
+
+impl Bundle {
+    pub(super) fn check(&self) -> Checked {
+        let is_some = (1..=limits::FORWARDED).contains(&self.messages.len());
+        demand(is_some && self.from.parse::<ConversationId>().is_ok(), BAD_BUNDLE)?;
+        self.messages.iter().try_for_each(Bundled::check)
+    }
+
+    pub(super) fn words(&self) -> String {
+        format!("{} messages", self.messages.len())
     }
 }

@@ -145,3 +145,28 @@ pub struct Poll {
     #[prost(uint64, tag = "5")]
     pub ends_ms: u64,
 }
+
+/// Copies of messages of a conversation, as their forwarder saw them.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Bundle {
+    /// Their conversation.
+    #[prost(string, tag = "1")]
+    pub from: String,
+    #[prost(message, repeated, tag = "2")]
+    pub messages: Vec<Bundled>,
+}
+
+/// A message of a bundle, in its present state.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Bundled {
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    #[prost(uint64, tag = "2")]
+    pub sender: u64,
+    #[prost(uint64, tag = "3")]
+    pub time_ms: u64,
+    #[prost(uint32, tag = "4")]
+    pub kind: u32,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub content: Bytes,
+}

@@ -1,6 +1,6 @@
 //! An intent with its actor and its place, and what holds for every intent.
 
-use super::{Intent, join_request, link};
+use super::{Intent, forward, join_request, link};
 use crate::error::Rejection;
 use crate::id::{ClientMessageId, ConversationId, TokenHash, UserId};
 use crate::level::Level;
@@ -34,7 +34,11 @@ impl Append {
     /// Rules of level 2 for messages, which level 1 had already: replicas of 0.1 do not know them.
     pub(crate) fn check_typed(&self) -> Result<(), Rejection> {
         match &self.intent {
-            Intent::Message(body) | Intent::Edit { body, .. } => body.check_typed(),
+            Intent::Message(body) | Intent::Edit { body, .. } => {
+                forward::check_written(body)?;
+                body.check_typed()
+            }
+            Intent::Bundle(body) => body.check_typed(),
             _ => Ok(()),
         }
     }

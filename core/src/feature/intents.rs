@@ -13,7 +13,7 @@ use crate::record::Conversation;
 
 /// The refusals that belong to no intent alone.
 const OF_COMMANDS: &[&[Refused]] =
-    &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS, hook::REFUSALS];
+    &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS, hook::REFUSALS, forward::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {
@@ -109,7 +109,6 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_recall(append, role, row, *to, *within_ms),
     }
-    /// A direct conversation has the retention only.
     /// By the numbers of options, in order. `remove` takes the vote back, and names none.
     12 = Vote { to: Seq = 1, options: Vec<u32> = 2, remove: bool = 3 } => {
         since: SECOND,
@@ -129,6 +128,7 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_close_poll(append, role, row, *to),
     }
+    /// A direct conversation has the retention only.
     20 = Set(settings: Box<Settings>) => {
         since: SECOND,
         groups_only: false,
@@ -242,6 +242,16 @@ list::intents! {
         refusals: pin::REFUSALS,
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_pin(append, role, row, *to, *remove),
+    }
+    /// Of the node that has read the messages for the actor. Its event is that of any message.
+    40 = Bundle(body: Body) => {
+        since: SECOND,
+        groups_only: false,
+        grows: true,
+        cost: body.bytes(),
+        refusals: &[],
+        check: |_append| forward::check_bundle(body),
+        decide: |step, append, _role, row| step.decide_message(append, row, body),
     }
     /// `device`: of the caller, see [`crate::signal::device_tag`].
     50 = StartCall { video: bool = 1, device: u64 = 2 } => {

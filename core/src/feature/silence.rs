@@ -47,9 +47,14 @@ pub(super) fn check_mute(actor: UserId, user: UserId) -> Result<(), Rejection> {
 }
 
 impl Intent {
+    /// Whether its event is a message.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self, Intent::Message(_) | Intent::Bundle(_))
+    }
+
     /// Whether members see new content by its actor. A mute prevents these.
     fn speaks(&self) -> bool {
-        matches!(self, Intent::Message(_) | Intent::Edit { .. } | Intent::React { remove: false, .. })
+        self.is_message() || matches!(self, Intent::Edit { .. } | Intent::React { remove: false, .. })
     }
 }
 
@@ -69,7 +74,7 @@ impl Step<'_> {
                 return Err(GROUP_MUTED.into());
             }
         }
-        if row.slow_seconds > 0 && !is_admin && matches!(append.intent, Intent::Message(_)) {
+        if row.slow_seconds > 0 && !is_admin && append.intent.is_message() {
             let member = self.state.get::<Member>(&(append.conversation, append.actor));
             let spoke = member.map_or(Timestamp(0), |member| member.spoke);
             let pause = u64::from(row.slow_seconds) * 1_000;

@@ -18,3 +18,14 @@ pub const POLL_OPTIONS: usize = 20;
 pub const PAGE_VOTES: usize = 200;
 /// Polls with votes in one page of history. A page with more is cut.
 pub const PAGE_POLLS: usize = 100;
+/// Messages of one forward, and of one bundle. Above it: `Rejected(bad_forward)` and
+/// `Rejected(bad_bundle)`.
+pub const FORWARDED: usize = 20;
+/// Conversations to which one request forwards. Above it: `Rejected(bad_forward)`.
+pub const FORWARD_TO: usize = 20;
+/// Messages that one forward sends, over all conversations. Above it: `Rejected(bad_forward)`.
+pub const FORWARD_SENDS: usize = 100;
+/// Bytes that one forward sends, over all conversations. Above it: `Rejected(too_large)`.
+pub const FORWARD_BYTES: usize = 2 * 1024 * 1024;
+/// Contacts to which one request broadcasts. The answer says where the next goes on.
+pub const BROADCAST_CONTACTS: usize = 50;

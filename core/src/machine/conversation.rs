@@ -61,7 +61,7 @@ impl Step<'_> {
             None => new_conversation(self.now),
         };
         let role = self.role(c.conversation, c.actor);
-        let planted = self.planted(Bug::RemovedMaySend) && matches!(c.intent, Intent::Message(_));
+        let planted = self.planted(Bug::RemovedMaySend) && c.intent.is_message();
         let link = |hash: &_| self.link_of(c.conversation, hash).is_some();
         let asked = || self.has_asked(c.conversation, c.actor);
         let is_let_in = role.is_some() || planted || c.intent.opens(&row, link, asked);

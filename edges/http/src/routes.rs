@@ -13,6 +13,7 @@ pub mod events;
 pub mod favourites;
 pub mod file_messages;
 pub mod files;
+pub mod forwards;
 pub mod groups;
 pub mod hooks;
 pub mod invitations;
@@ -57,6 +58,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(polls::vote, polls::take_back))
         .routes(routes!(polls::close))
         .routes(routes!(polls::votes))
+        .routes(routes!(forwards::forward))
+        .routes(routes!(forwards::broadcast))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))

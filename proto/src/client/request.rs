@@ -4,7 +4,7 @@
 
 use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
 use troupe_core::feature::code_hash;
-use troupe_core::{Seq, Timestamp, TokenHash, UserId};
+use troupe_core::{Body, Seq, Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
@@ -22,6 +22,11 @@ pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {
         after: field::optional_client_message_id("send.after", &send.after)?,
         intent: Intent::Message(field::required("send.body", send.body)?.into()),
     })
+}
+
+/// Core validates it.
+pub fn body(name: &'static str, body: Option<wire::Body>) -> Result<Body, DecodeError> {
+    field::required(name, body).map(Body::from)
 }
 
 /// A message of `sender` that waits for its time.

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use prost::Message;
 use troupe_core::content::{
-    Attachment, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+    Attachment, Bundle, Bundled, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video,
+    Voice,
 };
 use troupe_core::{Body, EventKind};
 use troupe_proto::wire::client as wire;
@@ -47,6 +48,9 @@ fn core_and_the_protocol_write_the_same_bytes() {
     let options = vec!["soup".to_owned(), "pasta".to_owned()];
     let poll = Poll { question: "Lunch?".into(), options, multiple: true, anonymous: true, ends_ms: 1_700_000_000_000 };
     same::<wire::PollBody>(poll, wire::BodyKind::BodyPoll);
+    let copy = Bundled { seq: 3, sender: 7, time_ms: 9, kind: 1, content: "hi".into() };
+    let bundle = Bundle { from: "g1024".into(), messages: vec![copy.clone(), Bundled { kind: 7, ..copy }] };
+    same::<wire::BundleBody>(bundle, wire::BodyKind::BodyBundle);
     same::<wire::NoticeBody>(Notice { text: "noon".into() }, wire::BodyKind::BodyNotice);
 }
 

@@ -363,6 +363,7 @@ fn command() {
         ("unvote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![], remove: true })),
         ("close_poll", append(DIRECT, None, Intent::ClosePoll { to: Seq(299) })),
         ("recall", append(DIRECT, None, Intent::Recall { to: Seq(299), within_ms: 120_000 })),
+        ("bundle", append(DIRECT, None, Intent::Bundle(messages::bundle()))),
     ];
     record("append", &appends);
     record("account_command", &accounts::commands());

@@ -243,6 +243,15 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         value: { votes: listOf(page["votes"]).map(vote), more: page["more"] === true },
       }));
     }
+    case "forward": {
+      const { request: key, from, seqs, to, bundle, text } = request.value;
+      return one(post("/v1/forward", { from, seqs, to, bundle, ...(text === "" ? {} : { text }) }, key), forwardedOf);
+    }
+    case "broadcast": {
+      const { request: key, body, after, limit } = request.value;
+      const more = { ...(after === 0 ? {} : { after: String(after) }), ...(limit === 0 ? {} : { limit }) };
+      return one(post("/v1/broadcast", { body: bodyOf(body), ...more }, key), forwardedOf);
+    }
     case "admin":
       return adminCallOf(request.value);
     case "changeBot":
@@ -568,6 +577,33 @@ function noBan(lifted: boolean): Init<ServerMessage> {
 function unlessSo({ calls, mayMiss, read }: Calls, code: string, text: string): Calls {
   const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
   return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+}
+
+const KINDS: ReadonlyMap<unknown, number> = new Map([
+  ["rejected", wire.FailureKind.REJECTED],
+  ["overloaded", wire.FailureKind.OVERLOADED],
+  ["unavailable", wire.FailureKind.UNAVAILABLE],
+  ["failed_precondition", wire.FailureKind.FAILED_PRECONDITION],
+]);
+
+function failureOf({ kind, code, detail, retry_after_ms }: Json): Init<wire.Failure> {
+  const again = { retryAfterMs: numberOf(retry_after_ms ?? 0) };
+  return { kind: KINDS.get(kind) ?? wire.FailureKind.UNAVAILABLE, code: textOf(code), text: textOf(detail), ...again };
+}
+
+function forwardedOf({ outcomes, next }: Json): Init<ServerMessage> {
+  const outcome = ({ conversation, placed: places, problem }: Json): Init<wire.ForwardOutcome> => {
+    const place = ({ seq, time_ms, client_message_id, duplicate }: Json): Init<wire.SendAck> => ({
+      clientMessageId: ofHex(textOf(client_message_id)),
+      seq: numberOf(seq),
+      timeMs: numberOf(time_ms),
+      duplicate: duplicate === true,
+      conversation: textOf(conversation),
+    });
+    const failure = problem === undefined ? {} : { failure: failureOf(objectOf(problem)) };
+    return { conversation: textOf(conversation), acks: listOf(places).map(place), ...failure };
+  };
+  return { case: "forwarded", value: { outcomes: listOf(outcomes).map(outcome), next: numberOf(next ?? 0) } };
 }
 
 function pollOf({ seq, poll }: Json): wire.PollState {

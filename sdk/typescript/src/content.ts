@@ -19,7 +19,8 @@ export type TypedBody =
   | { readonly type: "location"; readonly value: wire.LocationBody }
   | { readonly type: "custom"; readonly value: wire.CustomBody }
   | { readonly type: "notice"; readonly value: wire.NoticeBody }
-  | { readonly type: "poll"; readonly value: wire.PollBody };
+  | { readonly type: "poll"; readonly value: wire.PollBody }
+  | { readonly type: "bundle"; readonly value: wire.BundleBody };
 
 /** A body to send; fields that are left out are empty. */
 export type NewBody = { [T in TypedBody as T["type"]]: { readonly type: T["type"]; readonly value: Init<T["value"]> } }[TypedBody["type"]];
@@ -37,6 +38,7 @@ const KINDS: Readonly<Record<TypedBody["type"], readonly [number, Type<any>]>> =
   custom: [wire.BodyKind.BODY_CUSTOM, wire.CustomBody],
   notice: [wire.BodyKind.BODY_NOTICE, wire.NoticeBody],
   poll: [wire.BodyKind.BODY_POLL, wire.PollBody],
+  bundle: [wire.BodyKind.BODY_BUNDLE, wire.BundleBody],
 };
 
 /** The kind of a body, and its bytes. */

@@ -254,6 +254,31 @@ export abstract class Requests extends HookRequests {
     return acked(request, await this.call({ case: "closePoll", value }, "sendAck"));
   }
 
+  /** Sends messages that this user sees to other conversations, nothing twice under one request. */
+  async forward(
+    from: string,
+    seqs: readonly number[],
+    to: readonly string[],
+    options: Change & { readonly bundle?: boolean; readonly text?: string } = {},
+  ): Promise<wire.ForwardOutcome[]> {
+    const { bundle = false, text = "" } = options;
+    const value = { request: requestId(options), from: conversationId(from), seqs, to, bundle, text };
+    return (await this.call({ case: "forward", value }, "forwarded")).outcomes;
+  }
+
+  /** Sends a message to the direct conversation of each contact. */
+  async broadcast(text: string | wire.Body, change: Change = {}): Promise<wire.ForwardOutcome[]> {
+    const body = typeof text === "string" ? { kind: TEXT, content: new TextEncoder().encode(text) } : text;
+    const request = requestId(change);
+    const outcomes: wire.ForwardOutcome[] = [];
+    for (let after = 0; ; ) {
+      const page = await this.call({ case: "broadcast", value: { request, body, after, limit: 0 } }, "forwarded");
+      outcomes.push(...page.outcomes);
+      if (page.next <= after) return outcomes;
+      after = page.next;
+    }
+  }
+
   /** All votes of a poll that is not anonymous, in order of the ids of their users. */
   async votes(conversation: string, poll: number): Promise<wire.UserVote[]> {
     const votes: wire.UserVote[] = [];

@@ -19,6 +19,7 @@ export const BodyKind = {
   BODY_CUSTOM: 10,
   BODY_NOTICE: 11,
   BODY_POLL: 12,
+  BODY_BUNDLE: 13,
 } as const;
 /** A value of BodyKind, or one of a later version. */
 export type BodyKind = number;
@@ -277,6 +278,30 @@ export const PollBody = /* @__PURE__ */ message<PollBody>("PollBody", [
   [5, "endsMs", "uint64"],
 ]);
 
+export interface BundleBody {
+  from: string;
+  messages: BundledMessage[];
+}
+export const BundleBody = /* @__PURE__ */ message<BundleBody>("BundleBody", [
+  [1, "from", "string"],
+  [2, "messages", () => BundledMessage, "repeated"],
+]);
+
+export interface BundledMessage {
+  seq: number;
+  sender: number;
+  timeMs: number;
+  kind: number;
+  content: Uint8Array;
+}
+export const BundledMessage = /* @__PURE__ */ message<BundledMessage>("BundledMessage", [
+  [1, "seq", "uint64"],
+  [2, "sender", "uint64"],
+  [3, "timeMs", "uint64"],
+  [4, "kind", "uint32"],
+  [5, "content", "bytes"],
+]);
+
 export interface ClientFrame {
   requestId: number;
   request?:
@@ -310,6 +335,8 @@ export interface ClientFrame {
     | { case: "vote"; value: Vote }
     | { case: "closePoll"; value: ClosePoll }
     | { case: "listVotes"; value: ListVotes }
+    | { case: "forward"; value: Forward }
+    | { case: "broadcast"; value: Broadcast }
     | { case: "getConversations"; value: GetConversations }
     | { case: "showGroup"; value: ShowGroup }
     | { case: "listBans"; value: ListBans }
@@ -388,6 +415,8 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [70, "vote", () => Vote, "oneof", "request"],
   [71, "closePoll", () => ClosePoll, "oneof", "request"],
   [72, "listVotes", () => ListVotes, "oneof", "request"],
+  [73, "forward", () => Forward, "oneof", "request"],
+  [74, "broadcast", () => Broadcast, "oneof", "request"],
   [130, "getConversations", () => GetConversations, "oneof", "request"],
   [140, "showGroup", () => ShowGroup, "oneof", "request"],
   [141, "listBans", () => ListBans, "oneof", "request"],
@@ -460,6 +489,7 @@ export interface ServerFrame {
     | { case: "invitation"; value: InvitationPush }
     | { case: "admin"; value: AdminAnswer }
     | { case: "votes"; value: Votes }
+    | { case: "forwarded"; value: Forwarded }
     | { case: "group"; value: Group }
     | { case: "bans"; value: Bans }
     | { case: "links"; value: Links }
@@ -520,6 +550,7 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [41, "invitation", () => InvitationPush, "oneof", "message"],
   [50, "admin", () => AdminAnswer, "oneof", "message"],
   [72, "votes", () => Votes, "oneof", "message"],
+  [73, "forwarded", () => Forwarded, "oneof", "message"],
   [140, "group", () => Group, "oneof", "message"],
   [141, "bans", () => Bans, "oneof", "message"],
   [142, "links", () => Links, "oneof", "message"],
@@ -1298,6 +1329,56 @@ export interface UserVote {
 export const UserVote = /* @__PURE__ */ message<UserVote>("UserVote", [
   [1, "userId", "uint64"],
   [2, "options", "uint32", "repeated"],
+]);
+
+export interface Forward {
+  request: Uint8Array;
+  from: string;
+  seqs: number[];
+  to: string[];
+  bundle: boolean;
+  text: string;
+}
+export const Forward = /* @__PURE__ */ message<Forward>("Forward", [
+  [1, "request", "bytes"],
+  [2, "from", "string"],
+  [3, "seqs", "uint64", "repeated"],
+  [4, "to", "string", "repeated"],
+  [5, "bundle", "bool"],
+  [6, "text", "string"],
+]);
+
+export interface Broadcast {
+  request: Uint8Array;
+  body?: Body | undefined;
+  after: number;
+  limit: number;
+}
+export const Broadcast = /* @__PURE__ */ message<Broadcast>("Broadcast", [
+  [1, "request", "bytes"],
+  [2, "body", () => Body, "optional"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Forwarded {
+  outcomes: ForwardOutcome[];
+  next: number;
+}
+export const Forwarded = /* @__PURE__ */ message<Forwarded>("Forwarded", [
+  [1, "outcomes", () => ForwardOutcome, "repeated"],
+  [2, "next", "uint64"],
+]);
+
+export interface ForwardOutcome {
+  conversation: string;
+  acks: SendAck[];
+  failure?: Failure | undefined;
+}
+export const ForwardOutcome = /* @__PURE__ */ message<ForwardOutcome>("ForwardOutcome", [
+  [1, "conversation", "string"],
+  [2, "acks", () => SendAck, "repeated"],
+  [3, "failure", () => Failure, "optional"],
 ]);
 
 export interface Signal {

@@ -150,6 +150,30 @@ test("a vote and the end of a poll have a place unless they are so already", () 
   assert.deepEqual(answered(list, { votes: [{ user: "8", options: [0, 2] }], more: true }), { case: "votes", value: { votes, more: true } });
 });
 
+test("a forward and a broadcast have an outcome for each conversation", () => {
+  const key = "000102030405060708090a0b0c0d0e0f";
+  const forward: ClientRequest = { case: "forward", value: { request: ID, from: "g5", seqs: [3], to: ["g6", "g7"], bundle: true, text: "" } };
+  assert.deepEqual(callOf(forward, 7)?.calls, [
+    { method: "POST", path: "/v1/forward", body: { from: "g5", seqs: [3], to: ["g6", "g7"], bundle: true }, key },
+  ]);
+  const body = { kind: 1, content: new TextEncoder().encode("hi") };
+  const broadcast: ClientRequest = { case: "broadcast", value: { request: ID, body, after: 9, limit: 0 } };
+  assert.deepEqual(callOf(broadcast, 7)?.calls[0]?.body, { body: { kind: 1, text: "hi" }, after: "9" });
+  const problem = { kind: "rejected", code: "not_member", detail: "you are not in it" };
+  const placed = [{ seq: 4, time_ms: 9, client_message_id: key, duplicate: false }];
+  const outcomes = [{ conversation: "g6", placed }, { conversation: "g7", placed: [], problem }];
+  assert.deepEqual(answered(broadcast, { outcomes, next: "12" }), {
+    case: "forwarded",
+    value: {
+      outcomes: [
+        { conversation: "g6", acks: [{ clientMessageId: ID, seq: 4, timeMs: 9, duplicate: false, conversation: "g6" }] },
+        { conversation: "g7", acks: [], failure: { kind: wire.FailureKind.REJECTED, code: "not_member", text: "you are not in it", retryAfterMs: 0 } },
+      ],
+      next: 12,
+    },
+  });
+});
+
 test("a page has the votes of polls", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 12, content: "" } };
   const messages = [{ ...base, seq: 1, poll: { counts: [1, 0], voters: 1, mine: [0], closed: false } }];

@@ -7,8 +7,9 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
-//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, and a [`robot`] is a
-//! bot. They act until the simulation ends the workload, send their final messages, and fall silent.
+//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, a [`robot`] is
+//! a bot, and a [`forwarder`] forwards. They act until the simulation ends the workload, send their
+//! final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -20,6 +21,7 @@ mod calls;
 mod changes;
 mod device;
 mod device_store;
+mod forwarder;
 mod group_owner;
 mod guest;
 mod hook_maker;
@@ -329,6 +331,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.hooks && here(number) {
         tokio::spawn(robot::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.forwards && here(number) {
+        tokio::spawn(forwarder::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

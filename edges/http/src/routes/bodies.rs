@@ -3,6 +3,7 @@
 //! A typed body that is shown has its bytes in `content` too, for clients that only pass them on.
 //! Text is the source of Markdown, as its sender wrote it: this edge renders nothing.
 
+pub mod bundle;
 pub mod schema;
 
 use base64::Engine;
@@ -19,6 +20,7 @@ use crate::ids::{Id, users};
 use crate::json::whole_given;
 use crate::problem::Problem;
 use crate::query::{GREATEST, seq};
+use crate::routes::bodies::bundle::BundledMessage;
 use crate::routes::messages::given;
 
 /// The body of a message. Each type has fields of its own.
@@ -29,7 +31,7 @@ pub struct MessageBody {
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub kind: Option<u32>,
     /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`,
-    /// `notice` or `poll`. A kind that the server does not know has none.
+    /// `notice`, `poll` or `bundle`. A kind that the server does not know has none.
     #[serde(rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub type_name: Option<String>,
     /// Of a text or a notice.
@@ -91,6 +93,13 @@ pub struct MessageBody {
     /// The time at which a poll closes by itself.
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub ends_ms: Option<u64>,
+    /// The conversation of the messages of a bundle. Only a forward makes one.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of a bundle.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub messages: Option<Vec<BundledMessage>>,
 }
 
 /// A file of the cluster.
@@ -388,6 +397,7 @@ impl From<Content> for MessageBody {
                 ends_ms: number(ends_ms),
                 ..none
             },
+            Content::Bundle(bundle) => bundle::shown(bundle),
             Content::Notice(Notice { text }) => MessageBody { text: Some(text), ..none },
         }
     }

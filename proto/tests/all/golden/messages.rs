@@ -1,8 +1,9 @@
 //! Cursors, and changes of messages.
 
-use troupe_core::Seq;
+use troupe_core::content::{Bundle, Bundled};
 use troupe_core::feature::{Count, Edits, JoinRequest, OwnReactions, Pin, Pins, Reactions, Tally, Vote};
 use troupe_core::record::Cursor;
+use troupe_core::{Body, Seq};
 
 use super::record;
 
@@ -31,4 +32,9 @@ fn polls() {
     let closed = Tally { closed: true, due: 0, ..tally.clone() };
     record("tally", &[("tally", tally), ("closed", closed)]);
     record("vote", &[("vote", Vote { options: vec![0, 2] }), ("unknown", Vote { options: vec![] })]);
+}
+
+pub fn bundle() -> Body {
+    let message = Bundled { seq: 299, sender: super::ALICE.0, time_ms: 9, kind: Body::TEXT, content: "hi".into() };
+    Bundle { from: "g1029".into(), messages: vec![message] }.into()
 }

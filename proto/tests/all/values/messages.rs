@@ -27,6 +27,7 @@ pub fn intent() -> impl Strategy<Value = Intent> {
         (seq(), body()).prop_map(|(to, body)| Intent::Edit { to, body }),
         (seq(), options(), any::<bool>()).prop_map(|(to, options, remove)| Intent::Vote { to, options, remove }),
         seq().prop_map(|to| Intent::ClosePoll { to }),
+        body().prop_map(Intent::Bundle),
         (seq(), number()).prop_map(|(to, within_ms)| Intent::Recall { to, within_ms }),
     ]
 }

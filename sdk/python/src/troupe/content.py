@@ -8,6 +8,7 @@ from .errors import ProtocolError
 from .ids import Seq, UserId
 from .wire import (
     BodyKind,
+    BundleBody,
     CardBody,
     Context,
     CustomBody,
@@ -34,6 +35,7 @@ TypedBody = (
     | CustomBody
     | NoticeBody
     | PollBody
+    | BundleBody
 )
 
 _KINDS: dict[int, type[TypedBody]] = {
@@ -48,6 +50,7 @@ _KINDS: dict[int, type[TypedBody]] = {
     BodyKind.BODY_CUSTOM: CustomBody,
     BodyKind.BODY_NOTICE: NoticeBody,
     BodyKind.BODY_POLL: PollBody,
+    BodyKind.BODY_BUNDLE: BundleBody,
 }
 _NUMBERS = {body: int(kind) for kind, body in _KINDS.items()}
 

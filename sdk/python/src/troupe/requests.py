@@ -199,6 +199,33 @@ class Requests(HookRequests, PersonalRequests):
         """Its sender closes a poll, and admins of a group."""
         return await self._step(wire.ClosePoll(request or self.request_id(), conversation, poll))
 
+    async def forward(
+        self,
+        from_: str,
+        seqs: Sequence[int],
+        to: Sequence[str],
+        *,
+        bundle: bool = False,
+        text: str = "",
+        request: bytes | None = None,
+    ) -> list[wire.ForwardOutcome]:
+        """Sends messages that this user sees to other conversations, nothing twice under one request."""
+        message = wire.Forward(request or self.request_id(), from_, list(seqs), list(to), bundle, text)
+        return (await self.call(message, wire.Forwarded)).outcomes
+
+    async def broadcast(self, text: str | Body, *, request: bytes | None = None) -> list[wire.ForwardOutcome]:
+        """Sends a message to the direct conversation of each contact."""
+        body = wire.Body(TEXT, text.encode()) if isinstance(text, str) else wire.Body(text.kind, text.content)
+        request = request or self.request_id()
+        outcomes: list[wire.ForwardOutcome] = []
+        after = 0
+        while True:
+            page = await self.call(wire.Broadcast(request, body, after), wire.Forwarded)
+            outcomes.extend(page.outcomes)
+            if page.next <= after:
+                return outcomes
+            after = page.next
+
     async def votes(self, conversation: str, poll: int) -> list[wire.UserVote]:
         """All votes of a poll that is not anonymous, in order of the ids of their users."""
         votes: list[wire.UserVote] = []

@@ -27,6 +27,7 @@ class BodyKind(IntEnum):
     BODY_CUSTOM = 10
     BODY_NOTICE = 11
     BODY_POLL = 12
+    BODY_BUNDLE = 13
 
 
 class FailureKind(IntEnum):
@@ -220,6 +221,23 @@ class PollBody(Message):
 
 
 @dataclass(slots=True)
+class BundleBody(Message):
+    from_: str = ""
+    messages: list[BundledMessage] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class BundledMessage(Message):
+    seq: int = 0
+    sender: int = 0
+    time_ms: int = 0
+    kind: int = 0
+    content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ClientFrame(Message):
     request_id: int = 0
     hello: Hello | None = None
@@ -252,6 +270,8 @@ class ClientFrame(Message):
     vote: Vote | None = None
     close_poll: ClosePoll | None = None
     list_votes: ListVotes | None = None
+    forward: Forward | None = None
+    broadcast: Broadcast | None = None
     get_conversations: GetConversations | None = None
     show_group: ShowGroup | None = None
     list_bans: ListBans | None = None
@@ -325,6 +345,7 @@ class ServerFrame(Message):
     invitation: InvitationPush | None = None
     admin: AdminAnswer | None = None
     votes: Votes | None = None
+    forwarded: Forwarded | None = None
     group: Group | None = None
     bans: Bans | None = None
     links: Links | None = None
@@ -913,6 +934,41 @@ class Votes(Message):
 class UserVote(Message):
     user_id: int = 0
     options: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Forward(Message):
+    request: bytes = b""
+    from_: str = ""
+    seqs: list[int] = field(default_factory=list)
+    to: list[str] = field(default_factory=list)
+    bundle: bool = False
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Broadcast(Message):
+    request: bytes = b""
+    body: Body | None = None
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Forwarded(Message):
+    outcomes: list[ForwardOutcome] = field(default_factory=list)
+    next: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ForwardOutcome(Message):
+    conversation: str = ""
+    acks: list[SendAck] = field(default_factory=list)
+    failure: Failure | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2262,6 +2318,17 @@ PollBody.FIELDS = (
     Field(4, "anonymous", "bool"),
     Field(5, "ends_ms", "uint64"),
 )
+BundleBody.FIELDS = (
+    Field(1, "from_", "string"),
+    Field(2, "messages", "message", message=BundledMessage, repeated=True),
+)
+BundledMessage.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "sender", "uint64"),
+    Field(3, "time_ms", "uint64"),
+    Field(4, "kind", "uint32"),
+    Field(5, "content", "bytes"),
+)
 ClientFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
     Field(2, "hello", "message", message=Hello, explicit=True, oneof="request"),
@@ -2294,6 +2361,8 @@ ClientFrame.FIELDS = (
     Field(70, "vote", "message", message=Vote, explicit=True, oneof="request"),
     Field(71, "close_poll", "message", message=ClosePoll, explicit=True, oneof="request"),
     Field(72, "list_votes", "message", message=ListVotes, explicit=True, oneof="request"),
+    Field(73, "forward", "message", message=Forward, explicit=True, oneof="request"),
+    Field(74, "broadcast", "message", message=Broadcast, explicit=True, oneof="request"),
     Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
     Field(140, "show_group", "message", message=ShowGroup, explicit=True, oneof="request"),
     Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
@@ -2364,6 +2433,7 @@ ServerFrame.FIELDS = (
     Field(41, "invitation", "message", message=InvitationPush, explicit=True, oneof="message"),
     Field(50, "admin", "message", message=AdminAnswer, explicit=True, oneof="message"),
     Field(72, "votes", "message", message=Votes, explicit=True, oneof="message"),
+    Field(73, "forwarded", "message", message=Forwarded, explicit=True, oneof="message"),
     Field(140, "group", "message", message=Group, explicit=True, oneof="message"),
     Field(141, "bans", "message", message=Bans, explicit=True, oneof="message"),
     Field(142, "links", "message", message=Links, explicit=True, oneof="message"),
@@ -2729,6 +2799,29 @@ Votes.FIELDS = (
 UserVote.FIELDS = (
     Field(1, "user_id", "uint64"),
     Field(2, "options", "uint32", repeated=True),
+)
+Forward.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "from_", "string"),
+    Field(3, "seqs", "uint64", repeated=True),
+    Field(4, "to", "string", repeated=True),
+    Field(5, "bundle", "bool"),
+    Field(6, "text", "string"),
+)
+Broadcast.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "body", "message", message=Body),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+Forwarded.FIELDS = (
+    Field(1, "outcomes", "message", message=ForwardOutcome, repeated=True),
+    Field(2, "next", "uint64"),
+)
+ForwardOutcome.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "acks", "message", message=SendAck, repeated=True),
+    Field(3, "failure", "message", message=Failure),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),
