@@ -294,6 +294,14 @@ impl Budgets {
         at_once(self.tables.lock().signals.take(user, self.now(), rate, 1, 0), Limit::Rate)
     }
 
+    /// Before a piece of a stream, which is passed on like a signal. Its bytes count as those of
+    /// messages.
+    pub fn piece(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
+        self.signal(user)?;
+        let day = Rate::per_day(self.limits().bytes_per_day);
+        at_once(self.tables.lock().bytes.take(user, self.now(), day, bytes as u64, 0), Limit::Quota)
+    }
+
     /// Before a chunk is proposed: the pause until its turn. Its bytes count as those of messages.
     pub fn chunk(&self, user: UserId, bytes: usize) -> Result<Duration, Refusal> {
         let (now, bytes) = (self.now(), bytes as u64);

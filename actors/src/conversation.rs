@@ -251,6 +251,7 @@ impl ConversationState {
                 | Effect::SessionEnded { .. }
                 | Effect::HooksChanged { .. }
                 | Effect::DuePlanned { .. }
+                | Effect::Grown { .. }
                 | Effect::OutboxFilled { .. } => {}
             }
         }

@@ -31,6 +31,7 @@ pub mod create_group;
 pub mod create_upload;
 pub mod delete_for_me;
 pub mod edit_message;
+pub mod end_stream;
 pub mod fetch;
 pub mod find_users;
 pub mod forward;
@@ -86,6 +87,7 @@ pub mod signal;
 pub mod verify;
 pub mod vote;
 pub mod write_chunk;
+pub mod write_piece;
 
 use std::future::Future;
 use std::ops::Range;
@@ -349,6 +351,8 @@ operations! {
         CancelUpload cancel_upload: Done;
         ChangeBot change_bot: Bot;
         ChangeHook change_hook: Hook;
+        WritePiece write_piece: Done;
+        EndStream end_stream: SendAck;
     }
     // The leader of a shard performs these.
     leader {

@@ -240,6 +240,10 @@ impl ShardState {
                 Effect::OutboxFilled { .. } => self.relay_outbox(myself),
                 Effect::HooksChanged { conversation } => self.hooks_changed(myself, conversation),
                 Effect::DuePlanned { at } => self.due.planned(at),
+                Effect::Grown { signal } => {
+                    let nodes = self.interest.get(&signal.conversation).into_iter().flatten().copied();
+                    self.context.router.push_all(nodes, self.shard, &Push::Signal(signal));
+                }
                 // The conversation's actor pushes events. The shard gets this effect if that actor
                 // has timed out, and for a new group.
                 Effect::Deliver { conversation, event } => {

@@ -25,6 +25,7 @@ pub mod replicas;
 pub mod scheduled;
 pub mod search;
 pub mod signals;
+pub mod streams;
 pub mod unread;
 pub mod vanishing;
 
@@ -97,6 +98,8 @@ pub enum Promise {
     Pins,
     /// The receiver of a hook gets each event of the conversation, in order.
     Hooks,
+    /// A stream ends with its acknowledged pieces, each once and in order.
+    Streams,
 }
 
 impl Promise {
@@ -127,6 +130,7 @@ impl Promise {
         Promise::Vanishing,
         Promise::Polls,
         Promise::Hooks,
+        Promise::Streams,
     ];
 
     /// The promise in words.
@@ -158,6 +162,7 @@ impl Promise {
             Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
             Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
             Promise::Hooks => "receivers of hooks get each event at least once, in order",
+            Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
         }
     }
 }
@@ -210,6 +215,7 @@ pub const ALL: [Checker; 26] = [
     ("vanishing", vanishing::check),
     ("polls", polls::check),
     ("hooks", hooks::check),
+    ("streams", streams::check),
 ];
 
 /// Runs every checker.

@@ -119,6 +119,19 @@ pub enum Record {
         /// An earlier request under the key was placed.
         duplicate: bool,
     },
+    /// A device is about to append a piece to its stream, or learns that it is durable (`done`). `text`
+    /// is unlike that of every other piece, and contains none of them.
+    Piece {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        message: u64,
+        index: u64,
+        text: String,
+        done: bool,
+    },
+    /// A device receives the text of an open stream, in a page that it requested at `asked`.
+    Streaming { at: u64, asked: u64, device: DeviceNumber, conversation: Conversation, message: u64, text: String },
     /// A device is about to send a message that vanishes after this time.
     Expires { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, after_ms: u64 },
     /// A device hands over a message that is to be sent at a time, before its first attempt.
@@ -257,6 +270,11 @@ pub enum Change {
     Vanished {
         to: u64,
     },
+    /// A stream has this text at its end.
+    Streamed {
+        to: u64,
+        text: String,
+    },
 }
 
 impl Change {
@@ -267,6 +285,9 @@ impl Change {
             EventKind::Recalled { to } => Some(Change::Recalled { to: to.0 }),
             EventKind::Pinned { to, removed } => Some(Change::Pinned { to: to.0, removed: *removed }),
             EventKind::Vanished { to } => Some(Change::Vanished { to: to.0 }),
+            EventKind::StreamEnded { to, body, .. } => {
+                Some(Change::Streamed { to: to.0, text: body.as_text().unwrap_or_default().to_owned() })
+            }
             _ => None,
         }
     }
@@ -295,7 +316,9 @@ pub fn digest(body: &Body) -> String {
 /// The body of a message or of an edit, unless it was erased.
 pub fn content(event: &Event) -> Option<(u64, String)> {
     match &event.kind {
-        EventKind::Message(body) | EventKind::Edited { body, .. } => Some((event.seq.0, digest(body))),
+        EventKind::Message(body) | EventKind::Edited { body, .. } | EventKind::StreamEnded { body, .. } => {
+            Some((event.seq.0, digest(body)))
+        }
         _ => None,
     }
 }

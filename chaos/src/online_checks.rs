@@ -67,6 +67,8 @@ impl OnlineChecks {
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
             | Record::Expires { .. }
+            | Record::Piece { .. }
+            | Record::Streaming { .. }
             | Record::Cancel { .. }
             | Record::Contact { .. }
             | Record::Personal { .. }

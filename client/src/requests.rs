@@ -26,6 +26,7 @@ mod scheduled;
 mod search;
 mod shown;
 mod signals;
+mod streams;
 
 use std::time::Duration;
 

@@ -14,6 +14,7 @@ mod profile;
 mod report;
 mod room;
 mod seen;
+mod stream;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
@@ -34,6 +35,7 @@ pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
 pub use room::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 pub use seen::{NoteSeen, ShowPresence};
+pub use stream::WritePiece;
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -93,6 +95,7 @@ pub enum Command {
     ChangeHook(Box<ChangeHook>),
     PostHook(Box<PostHook>),
     AdvanceHook(Box<AdvanceHook>),
+    WritePiece(Box<WritePiece>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -131,7 +134,8 @@ boxed!(
     ChangePersonal,
     ReserveRoom,
     HearRoom,
-    KeepPreview
+    KeepPreview,
+    WritePiece
 );
 
 impl Command {
@@ -177,6 +181,7 @@ impl Command {
             Command::ChangeHook(c) => c.conversation.slot(),
             Command::PostHook(c) => c.conversation.slot(),
             Command::AdvanceHook(c) => c.conversation.slot(),
+            Command::WritePiece(c) => c.conversation.slot(),
         }
     }
 }
@@ -208,7 +213,9 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
-            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::ReserveRoom(_) => true,
+            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::ReserveRoom(_) | Command::WritePiece(_) => {
+                true
+            }
             Command::KeepPreview(_) => true,
             Command::HearRoom(_) | Command::SettleRooms(_) => false,
             Command::PostHook(_) => true,

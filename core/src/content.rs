@@ -186,6 +186,16 @@ impl Body {
         self
     }
 
+    /// The body of a message that grows by pieces.
+    pub fn streaming(mut self) -> Body {
+        self.context.get_or_insert_default().stream = true;
+        self
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.stream)
+    }
+
     /// Bytes that its sender pays for.
     pub fn bytes(&self) -> usize {
         self.content.len() + self.context.as_ref().map_or(0, |context| context.encoded_len())

@@ -5,6 +5,7 @@
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
 use crate::record::{Contact, Personal, Profile};
+use crate::signal::Signal;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -33,6 +34,8 @@ pub enum Effect {
     OutboxFilled { slot: Slot },
     /// The hooks of a conversation changed: let the leader look at them.
     HooksChanged { conversation: ConversationId },
+    /// A stream has grown: pass the piece on to the devices that are connected now.
+    Grown { signal: Signal },
     /// There is work to do at this time: let the leader look then.
     DuePlanned { at: Timestamp },
 }

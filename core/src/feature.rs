@@ -36,6 +36,7 @@ mod roles;
 mod scheduled;
 mod settings;
 mod silence;
+mod stream;
 mod vanish;
 
 pub use append::Append;
@@ -63,6 +64,8 @@ pub(crate) use scheduled::check_schedule;
 pub use scheduled::{ALREADY_SENT, NO_SUCH_SCHEDULED, Scheduled, ScheduledCount};
 pub use settings::{GroupProfile, Permission, Settings};
 pub use silence::Mute;
+pub(crate) use stream::check_piece;
+pub use stream::{OpenStream, OpenStreams, StreamPiece};
 
 use crate::error::Rejection;
 

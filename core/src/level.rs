@@ -11,8 +11,8 @@
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
 //! reactions, edits, recalls, imports, moderation of groups, work that has a time, profiles,
-//! contacts, blocks, reports, what users set for a conversation, messages that vanish, polls, and
-//! bundles of messages.
+//! contacts, blocks, reports, what users set for a conversation, messages that vanish or
+//! grow, polls, and bundles of messages.
 
 use std::fmt;
 
@@ -131,7 +131,8 @@ impl Command {
             | Command::ChangeFavourite(_)
             | Command::ChangeHook(_)
             | Command::PostHook(_)
-            | Command::AdvanceHook(_) => Level::SECOND,
+            | Command::AdvanceHook(_)
+            | Command::WritePiece(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

@@ -360,6 +360,7 @@ const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI
 /// The polls of a page of history: each option has a count and may be the reader's.
 const PAGE_POLLS_BYTES: usize = PAGE_POLLS * (POLL_OPTIONS * 7 + 32);
 
+const _: () = assert!(SIGNAL_BYTES > PIECE_BYTES + 64);
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(FRAME_BYTES > CHUNK_BYTES + 1024);
 const _: () = assert!(SERVER_FRAME_BYTES > FILE_PART_CHUNKS * CHUNK_BYTES + 1024);

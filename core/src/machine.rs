@@ -120,6 +120,7 @@ impl Machine {
             Command::ChangeHook(c) => step.change_hook(c),
             Command::PostHook(c) => step.post_hook(c),
             Command::AdvanceHook(c) => step.advance_hook(c),
+            Command::WritePiece(c) => step.write_piece(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -155,6 +156,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ReserveRoom(c) => somebody(c.user),
         Command::ChangeHook(c) => feature::check_hook(c),
         Command::PostHook(c) => feature::check_post(c),
+        Command::WritePiece(c) => feature::check_piece(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)

@@ -211,10 +211,12 @@ pub enum Bug {
     VoteTwice,
     /// Forward under another id each time.
     ForwardFreshIds,
+    /// Append a piece of a stream again when it is repeated.
+    PieceTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 78] = [
+    pub const ALL: [Bug; 79] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -295,6 +297,7 @@ impl Bug {
         Bug::VanishingKept,
         Bug::VoteTwice,
         Bug::ForwardFreshIds,
+        Bug::PieceTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -380,6 +383,7 @@ impl Bug {
             Bug::VanishingKept => "vanishing-kept",
             Bug::VoteTwice => "vote-twice",
             Bug::ForwardFreshIds => "forward-fresh-ids",
+            Bug::PieceTwice => "piece-twice",
         }
     }
 

@@ -24,6 +24,8 @@ pub const RINGING: u32 = 9;
 pub const DESCRIPTION: u32 = 10;
 /// A candidate of WebRTC.
 pub const CANDIDATE: u32 = 11;
+/// A stream has grown by [`Piece`]. Only nodes send it, behind the commit of the piece.
+pub const PIECE: u32 = 90;
 /// From here on kinds belong to applications.
 pub const OF_APPLICATIONS: u32 = 1_000;
 
@@ -58,6 +60,19 @@ pub struct Signal {
 /// next login has another one.
 pub fn device_tag(token: &TokenHash) -> u64 {
     link_id(token).max(1)
+}
+
+/// A piece of a stream, as the payload of a signal.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Piece {
+    /// The seq of the message.
+    #[prost(uint64, tag = "1")]
+    pub message: u64,
+    /// The number of pieces before it.
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+    #[prost(string, tag = "3")]
+    pub text: String,
 }
 
 impl Signal {

@@ -48,11 +48,16 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
                     }
                     EventKind::Recalled { to } => json!({ "kind": "recalled", "to": to.0 }),
                     EventKind::Vanished { to } => json!({ "kind": "vanished", "to": to.0 }),
+                    EventKind::StreamEnded { to, body, .. } => {
+                        json!({ "kind": "streamed", "to": to.0, "text": body.as_text().unwrap_or_default() })
+                    }
                     _ => Value::Null,
                 },
                 "poll": poll(event),
                 "content": match &event.kind {
-                    EventKind::Message(body) | EventKind::Edited { body, .. } => digest(body).into(),
+                    EventKind::Message(body)
+                    | EventKind::Edited { body, .. }
+                    | EventKind::StreamEnded { body, .. } => digest(body).into(),
                     _ => Value::Null,
                 },
             })

@@ -29,7 +29,7 @@ pub use profile::change_profile;
 pub use push::{event_frame, event_of_frame, push_frame, push_of_frame};
 pub use request::{
     body, change, change_group, client_message_id, close_poll, conversation, create_group, device, edit_message,
-    file_hash, optional_client_message_id, recall_message, schedule, send, user, vote,
+    end_stream, file_hash, optional_client_message_id, recall_message, schedule, send, user, vote, write_piece,
 };
 pub use token::SessionToken;
 

@@ -24,6 +24,7 @@ mod personal;
 mod report;
 mod room;
 mod seen;
+mod stream;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

@@ -41,7 +41,10 @@ impl Log {
                 _ => None,
             })
             .collect();
-        let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if gone.contains(to));
+        let is_erased = |event: &Event| match &event.kind {
+            EventKind::Edited { to, .. } | EventKind::StreamEnded { to, .. } => gone.contains(to),
+            _ => false,
+        };
         let is_gone = |event: &Event| gone.contains(&event.seq);
         let held = |event: &Event| match is_erased(event) {
             true => Entry { change: None, ..entry(event) },

@@ -64,6 +64,8 @@ pub struct Society {
     pub scheduling: bool,
     /// A device of the first user sends messages that vanish, and edits some.
     pub vanishing: bool,
+    /// Devices of the first user stream messages, each of which goes on with the streams of the other.
+    pub streams: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
     /// The busy group has an outgoing hook, and the first user a bot.
@@ -169,6 +171,8 @@ const CALLS: (u64, u64) = (7, 3);
 const SCHEDULING: (u64, u64) = (13, 9);
 /// The same for messages that vanish.
 const VANISHING: (u64, u64) = (23, 14);
+/// The same for streams.
+const STREAMS: (u64, u64) = (23, 20);
 /// The same for contacts.
 const CONTACTS: (u64, u64) = (10, 3);
 
@@ -248,6 +252,7 @@ impl Plan {
                 plan.faults.kinds.push(Kind::PowerOne);
             }
         }
+        plan.society.streams = seed % STREAMS.0 == STREAMS.1;
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {

@@ -256,6 +256,7 @@ impl Members {
             | Content::Recalled { .. }
             | Content::Vanished { .. }
             | Content::Poll { .. }
+            | Content::StreamEnded { .. }
             | Content::Erased { .. }
             | Content::Unknown { .. } => {}
         }

@@ -14,10 +14,12 @@ use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, U
 
 use crate::hex;
 pub use crate::line::call::Call;
+pub use crate::line::digits::id_from;
 pub use crate::line::parts::{End, Member, Position};
 pub use crate::line::role::RoleWord;
 
 mod call;
+mod digits;
 mod parts;
 mod role;
 mod size;
@@ -108,6 +110,8 @@ pub enum Content {
         mentions_everyone: bool,
         #[serde(default, skip_serializing_if = "is_zero")]
         expires_in_ms: u64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        stream: bool,
     },
     Created {
         name: String,
@@ -144,6 +148,10 @@ pub enum Content {
     /// The time of a message is over.
     Vanished {
         to: u64,
+    },
+    /// `StreamEnded` of `client.proto`, which names no user.
+    StreamEnded {
+        base64: String,
     },
     /// `Voted` or `PollClosed` of `client.proto`, which name no user.
     Poll {
@@ -211,20 +219,6 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-/// Bytes from two digits each.
-pub fn id_from<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * BYTES || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
-    let mut id = [0; BYTES];
-    for (at, place) in id.iter_mut().enumerate() {
-        *place = byte(at)?;
-    }
-    Some(id)
-}
-
 impl Event {
     /// The line of an event, with users by their names. `None` names the user that has none.
     pub fn of(event: &troupe_core::Event, name: impl Fn(UserId) -> Option<String>) -> Result<Event, UserId> {
@@ -238,6 +232,7 @@ impl Event {
                 mentions: context.mentions.iter().map(|user| named(UserId(*user))).collect::<Result<_, _>>()?,
                 mentions_everyone: context.mentions_everyone,
                 expires_in_ms: context.expires_in_ms,
+                stream: context.stream,
             },
             EventKind::Message(body) => match body.as_text() {
                 Some(text) => Content::Text(text.to_owned()),
@@ -260,6 +255,7 @@ impl Event {
             kind @ (EventKind::Voted { .. } | EventKind::PollClosed { .. }) => {
                 Content::Poll { kind: kind.number(), base64: STANDARD.encode(kind.content()) }
             }
+            EventKind::StreamEnded { .. } => Content::StreamEnded { base64: STANDARD.encode(event.kind.content()) },
             EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
             EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
@@ -314,13 +310,14 @@ impl Event {
             Content::Body { kind, base64 } => {
                 EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into(), context: None })
             }
-            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone, expires_in_ms } => {
+            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream } => {
                 let context = Context {
                     reply_to: *reply_to,
                     thread: *thread,
                     mentions: mentions.iter().map(|user| known(user).map(|user| user.0)).collect::<Result<_, _>>()?,
                     mentions_everyone: *mentions_everyone,
                     expires_in_ms: *expires_in_ms,
+                    stream: *stream,
                 };
                 let (content, context) = (bytes(base64)?.into(), Some(Box::new(context)));
                 EventKind::Message(Body { kind: *kind, content, context })
@@ -346,6 +343,10 @@ impl Event {
                 Some(poll @ (EventKind::Voted { .. } | EventKind::PollClosed { .. })) => poll,
                 _ => return Err("this is no vote and no end of a poll".to_owned()),
             },
+            Content::StreamEnded { base64 } => {
+                let ended = EventKind::decode(EventKind::STREAM_ENDED, &bytes(base64)?.into());
+                ended.ok_or_else(|| "this is no end of a stream".to_owned())?
+            }
             Content::Erased { kind, flags, hash } => {
                 let content = id_from(hash).ok_or("the hash of an erased content is 32 digits in hex".to_owned())?;
                 erased = Some(Seal { flags: Flags(*flags), content: ContentHash(content) });

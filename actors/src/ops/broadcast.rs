@@ -19,7 +19,7 @@ impl Operation for wire::Broadcast {
         Cost::Units(READ * 10 + contacts * (1 + bytes / BYTES_PER_UNIT))
     }
 
-    /// What the contacts that there were are worth.
+    /// Without contacts it is a read.
     fn worth(answered: &Answered<Self>) -> Option<u64> {
         match answered {
             Ok(forwarded) if forwarded.next == 0 && forwarded.outcomes.is_empty() => Some(READ * 10),

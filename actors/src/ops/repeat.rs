@@ -146,6 +146,12 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::EndCall { call } => {
             return matches!(&event.kind, EventKind::CallEnded { call: ended, .. } if ended == call);
         }
+        // Without a text the event has what was streamed.
+        Intent::EndStream { to, text, aborted } => {
+            return matches!(&event.kind, EventKind::StreamEnded { to: ended, body, aborted: broken }
+                if ended == to && broken == aborted && (text.is_empty() || body.as_text() == Some(text)))
+                || event.kind.number() == EventKind::STREAM_ENDED && event.is_erased();
+        }
         // The event names only those that were no members then.
         Intent::Add { users } => {
             return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));

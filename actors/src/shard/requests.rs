@@ -238,7 +238,8 @@ impl ShardState {
             | Command::KeepPreview(_)
             | Command::ReserveRoom(_)
             | Command::HearRoom(_)
-            | Command::SettleRooms(_) => self.commit_alone(command, reply),
+            | Command::SettleRooms(_)
+            | Command::WritePiece(_) => self.commit_alone(command, reply),
             Command::RunDue(_) | Command::AdvanceHook(_) => {
                 reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this"))
             }

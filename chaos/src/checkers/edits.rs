@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use troupe_core::Body;
+
 use super::{Kind, Promise, Violation};
 use crate::history::{Change, FinalLog, History, Record, State};
 
@@ -70,7 +72,7 @@ fn changes(log: &FinalLog) -> Vec<(Kind, String)> {
                 }
             }
             Some(Change::Recalled { to } | Change::Vanished { to }) => drop(senders.remove(to)),
-            Some(Change::Pinned { .. }) | None => {}
+            Some(Change::Pinned { .. } | Change::Streamed { .. }) | None => {}
         }
     }
     found
@@ -81,7 +83,10 @@ fn present(log: &FinalLog, head: u64) -> BTreeMap<u64, Vec<u64>> {
     let mut edits: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for entry in log.entries.iter().take_while(|entry| entry.seq <= head) {
         match &entry.change {
-            Some(Change::Edited { to, .. }) => edits.entry(*to).or_default().push(entry.seq),
+            // The end of a stream stands with the edits of its message.
+            Some(Change::Edited { to, .. } | Change::Streamed { to, .. }) => {
+                edits.entry(*to).or_default().push(entry.seq);
+            }
             Some(Change::Recalled { to } | Change::Vanished { to }) => drop(edits.remove(to)),
             Some(Change::Pinned { .. }) | None => {}
         }
@@ -110,10 +115,11 @@ fn page(log: &FinalLog, head: u64, (first, last): (u64, u64), states: &[State]) 
         }
         let present = edits.last().and_then(|edit| log.entries.iter().find(|entry| entry.seq == *edit));
         let digest = match present.and_then(|entry| entry.change.as_ref()) {
-            Some(Change::Edited { digest, .. }) => Some(digest),
+            Some(Change::Edited { digest, .. }) => Some(digest.clone()),
+            Some(Change::Streamed { text, .. }) => Some(crate::history::digest(&Body::text(text))),
             _ => None,
         };
-        if state.and_then(|state| state.digest.as_ref()) != digest {
+        if state.and_then(|state| state.digest.clone()) != digest {
             wrong.push(format!("seq {seq} is shown with another body than its last edit has: {state:?}"));
         }
     }

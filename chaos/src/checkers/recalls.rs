@@ -115,7 +115,7 @@ fn compare(
     let mut found = Vec::new();
     for entry in log.entries.iter().filter(|entry| (first..=last).contains(&entry.seq)) {
         let (message, is_edit) = match &entry.change {
-            Some(Change::Edited { to, .. }) => (*to, true),
+            Some(Change::Edited { to, .. } | Change::Streamed { to, .. }) => (*to, true),
             _ => (entry.seq, false),
         };
         if !entry.message && !is_edit || vanished.contains_key(&message) {

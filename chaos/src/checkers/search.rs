@@ -24,7 +24,7 @@ pub fn check(history: &History) -> Vec<Violation> {
                 Change::Recalled { to } => {
                     recalled.entry((conversation, *to)).or_insert(*at);
                 }
-                Change::Pinned { .. } | Change::Vanished { .. } => {}
+                Change::Pinned { .. } | Change::Vanished { .. } | Change::Streamed { .. } => {}
             },
             Record::Searched { asked, device, user, conversation, id, found, whole, .. } => {
                 let Some(log) = reference.get(conversation) else { continue };
@@ -66,7 +66,7 @@ fn present(log: &FinalLog, id: &MessageId) -> Option<u64> {
         _ => return None,
     };
     let changes = |entry: &&Entry| match &entry.change {
-        Some(Change::Edited { to, .. }) => *to == message && entry.seq > from,
+        Some(Change::Edited { to, .. } | Change::Streamed { to, .. }) => *to == message && entry.seq > from,
         Some(Change::Recalled { to } | Change::Vanished { to }) => *to == message,
         Some(Change::Pinned { .. }) | None => false,
     };

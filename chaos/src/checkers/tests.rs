@@ -16,6 +16,7 @@ mod reactions;
 mod scheduled;
 mod signals;
 mod spoilers;
+mod streams;
 mod vanishing;
 
 use proptest::prelude::*;

@@ -134,7 +134,7 @@ fn events(conversation: &str, log: &FinalLog, times: &Times<'_>, over: Option<u6
                 Some(_) => {}
             },
             Some(Change::Recalled { to }) => drop(waiting.remove(to)),
-            Some(Change::Edited { .. } | Change::Pinned { .. }) | None => {}
+            Some(Change::Edited { .. } | Change::Pinned { .. } | Change::Streamed { .. }) | None => {}
         }
     }
     if let Some(over) = over {

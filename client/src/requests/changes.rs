@@ -43,7 +43,7 @@ impl Client {
         self.change_as(request, Request::RecallMessage(recall)).await
     }
 
-    async fn change_as(&self, id: ClientMessageId, change: Request) -> Result<Acked> {
+    pub(super) async fn change_as(&self, id: ClientMessageId, change: Request) -> Result<Acked> {
         match self.call(change).await? {
             Message::SendAck(ack) => Ok(Acked { id, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),
             other => Err(unexpected(&other)),

@@ -22,7 +22,7 @@ pub struct Forward {
     pub text: String,
 }
 
-/// What was sent to a conversation.
+/// The messages that a conversation has got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardOutcome {
     pub conversation: String,

@@ -27,6 +27,17 @@ pub struct HistoryPage {
     pub edited: BTreeMap<Seq, Edited>,
     /// The polls that have votes or are closed, by their seq, as of `head`.
     pub polls: BTreeMap<Seq, PollState>,
+    /// The messages that grow, by their seq, as of the time of the page.
+    pub streaming: BTreeMap<Seq, Streaming>,
+}
+
+/// A message that grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streaming {
+    /// The message and its pieces until now.
+    pub text: String,
+    /// The index of the next piece.
+    pub pieces: u64,
 }
 
 /// The present state of a message that was edited.
@@ -124,6 +135,7 @@ impl Client {
                 head: Seq(page.head),
                 more: page.more,
                 reactions: page.reactions.into_iter().map(reactions).collect(),
+                streaming: page.states.iter().filter_map(streaming).collect(),
                 edited: page.states.into_iter().filter_map(edited).collect(),
                 polls: page.polls.into_iter().map(|poll| (Seq(poll.seq), poll.into())).collect(),
             }),
@@ -136,7 +148,16 @@ fn reactions(of: wire::Reactions) -> (Seq, Vec<Reaction>) {
     (Seq(of.seq), of.counts.into_iter().map(Reaction::from).collect())
 }
 
+fn streaming(of: &wire::MessageState) -> Option<(Seq, Streaming)> {
+    let body = of.body.clone().filter(|_| of.streaming).map(Body::from)?;
+    let text = body.as_text().unwrap_or_default().to_owned();
+    Some((Seq(of.seq), Streaming { text, pieces: of.pieces }))
+}
+
 pub(super) fn edited(of: wire::MessageState) -> Option<(Seq, Edited)> {
+    if of.streaming {
+        return None;
+    }
     let edits = of.edits.into_iter().map(Seq).collect();
     Some((Seq(of.seq), Edited { edits, body: of.body?.into() }))
 }

@@ -36,6 +36,9 @@ pub struct Context {
     /// The content vanishes so many milliseconds after the time of its event; zero: it stays.
     #[prost(uint64, tag = "100")]
     pub expires_in_ms: u64,
+    /// The message grows by pieces until its end.
+    #[prost(bool, tag = "150")]
+    pub stream: bool,
 }
 
 impl Context {

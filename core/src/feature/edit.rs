@@ -9,6 +9,7 @@ use prost::Message;
 use super::Append;
 use super::message::{self, ERASED};
 use super::poll::{self, POLL_STAYS};
+use super::stream::OpenStream;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq};
@@ -25,9 +26,11 @@ const ANOTHER_KIND: Refused = Refused {
     code: "another_kind",
     text: "an edit keeps the kind of the body: send a new message for one of another kind",
 };
+const STREAM_OPEN: Refused =
+    Refused { code: "stream_open", text: "this message still grows: end the stream, then edit it" };
 const TOO_MANY_EDITS: Refused =
     Refused { code: "too_many_edits", text: "this message was edited as often as a message may be: send a new one" };
-pub(super) const REFUSALS: &[Refused] = &[NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS];
+pub(super) const REFUSALS: &[Refused] = &[NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS, STREAM_OPEN];
 
 /// The edits of a message. A message without any has no row.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -78,11 +81,11 @@ impl Step<'_> {
         if edits.seqs.len() >= limits::EDITS_PER_MESSAGE {
             return Err(TOO_MANY_EDITS.into());
         }
+        if self.state.get::<OpenStream>(&(conversation, to)).is_some() {
+            return Err(STREAM_OPEN.into());
+        }
         self.check_files(append, body)?;
-        // It vanishes with its message, and says so itself.
-        let rest = event.vanishes().map(|at| at.0.saturating_sub(self.time_in(row).0).max(1));
-        let body = rest.map_or_else(|| body.clone(), |rest| body.clone().expiring_in_ms(rest));
-        Ok(EventKind::Edited { to, body })
+        Ok(EventKind::Edited { to, body: self.expiring_with(&event, row, body.clone()) })
     }
 
     pub(super) fn project_edited(&mut self, conversation: ConversationId, event: &Event, to: Seq) {

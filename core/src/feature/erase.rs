@@ -32,9 +32,10 @@ impl Step<'_> {
         }
     }
 
-    /// The pin of the message and its votes go with it.
+    /// The pin of the message, its votes, and the pieces of an open stream go with it.
     pub(super) fn forget_of_message(&mut self, conversation: ConversationId, row: &mut Conversation, message: Seq) {
         self.forget_pin(conversation, row, message);
         self.drop_poll(conversation, message);
+        self.close_stream(conversation, message);
     }
 }

@@ -184,4 +184,11 @@ list::events! {
         words: call::words(*caller, *outcome, *lasted_ms),
         project: |step, conversation, _row, _event| step.project_call_ended(conversation),
     }
+    /// The message at `to` grows no more, and has this body now.
+    90 STREAM_ENDED = StreamEnded { to: Seq = 1, body: Body = 2, aborted: bool = 3 } => {
+        name: "stream_ended",
+        flags: Flags::default(),
+        words: stream::words(*to, body, *aborted),
+        project: |step, conversation, _row, event| step.project_stream_ended(conversation, event, *to),
+    }
 }

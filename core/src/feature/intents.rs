@@ -281,4 +281,14 @@ list::intents! {
         check: |append| call::check(append.conversation),
         decide: |step, append, _role, row| step.decide_end_call(append, row, *call),
     }
+    /// Without a text: the message keeps what was streamed.
+    90 = EndStream { to: Seq = 1, text: String = 2, aborted: bool = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: true,
+        cost: text.len(),
+        refusals: stream::REFUSALS,
+        check: |_append| stream::check_end(text),
+        decide: |step, append, _role, row| step.decide_end_stream(append, row, *to, text, *aborted),
+    }
 }

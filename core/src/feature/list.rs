@@ -222,7 +222,7 @@ macro_rules! events {
                         $project
                     } )*
                     // An erased edit is no message.
-                    EventKind::Unknown { kind: EventKind::EDITED, .. } => {}
+                    EventKind::Unknown { kind: EventKind::EDITED | EventKind::STREAM_ENDED, .. } => {}
                     // An unknown event begins a conversation like a message.
                     EventKind::Unknown { .. } => self.project_message(conversation, row, event),
                 }

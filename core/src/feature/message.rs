@@ -35,7 +35,7 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
     }
     match body.kind {
         0 => Err(Rejection::BadRequest("a body needs a kind: 1 is text")),
-        Body::TEXT if body.content.is_empty() => Err(Rejection::BadRequest("a text is not empty")),
+        Body::TEXT if body.content.is_empty() && !body.is_stream() => Err(Rejection::BadRequest("a text is not empty")),
         Body::TEXT if body.as_text().is_none() => Err(Rejection::BadRequest("a text is UTF-8")),
         _ => Ok(()),
     }
@@ -57,6 +57,9 @@ impl Step<'_> {
         }
         self.check_files(append, body)?;
         self.check_poll(body)?;
+        if body.is_stream() {
+            self.check_stream(append, body)?;
+        }
         Ok(EventKind::Message(retained(Body { kind, content, context }, row)))
     }
 
@@ -110,6 +113,7 @@ impl Step<'_> {
                 self.list_file(conversation, event.seq, body);
                 self.note_mentions(conversation, event.seq, event.sender, body);
                 self.project_poll(conversation, event, body);
+                self.open_stream(conversation, event, body);
             }
             self.plan_vanishing(conversation, event);
         }

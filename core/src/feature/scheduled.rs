@@ -8,6 +8,7 @@
 
 use prost::Message;
 
+use super::stream;
 use crate::command::{CancelScheduled, Schedule};
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
@@ -79,7 +80,8 @@ impl Scheduled {
 pub(crate) fn check_schedule(c: &Schedule) -> Result<(), Rejection> {
     let append = c.append();
     append.check()?;
-    append.check_typed()
+    append.check_typed()?;
+    stream::check_scheduled(&c.body)
 }
 
 impl Step<'_> {

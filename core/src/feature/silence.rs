@@ -54,7 +54,12 @@ impl Intent {
 
     /// Whether members see new content by its actor. A mute prevents these.
     fn speaks(&self) -> bool {
-        self.is_message() || matches!(self, Intent::Edit { .. } | Intent::React { remove: false, .. })
+        match self {
+            Intent::Edit { .. } | Intent::React { remove: false, .. } => true,
+            // To break a stream off adds nothing, unless it brings another text.
+            Intent::EndStream { text, aborted, .. } => !aborted || !text.is_empty(),
+            _ => self.is_message(),
+        }
     }
 }
 

@@ -26,13 +26,26 @@ pub(super) fn retained(body: Body, row: &Conversation) -> Body {
 impl Event {
     /// The time at which the content of a message, or of an edit, is over.
     pub fn vanishes(&self) -> Option<Timestamp> {
-        let (EventKind::Message(body) | EventKind::Edited { body, .. }) = &self.kind else { return None };
+        let (EventKind::Message(body) | EventKind::Edited { body, .. } | EventKind::StreamEnded { body, .. }) =
+            &self.kind
+        else {
+            return None;
+        };
         let after = body.context.as_ref().map_or(0, |context| context.expires_in_ms);
         (after > 0).then(|| Timestamp(self.time.0.saturating_add(after)))
     }
 }
 
 impl Step<'_> {
+    /// The body of a later version of this message: it vanishes with the message, and says so
+    /// itself.
+    pub(super) fn expiring_with(&self, message: &Event, row: &Conversation, body: Body) -> Body {
+        match message.vanishes() {
+            Some(at) => body.expiring_in_ms(at.0.saturating_sub(self.time_in(row).0).max(1)),
+            None => body,
+        }
+    }
+
     pub(super) fn plan_vanishing(&mut self, conversation: ConversationId, event: &Event) {
         let Some(at) = event.vanishes() else { return };
         let imported = Timestamp(self.now().0.saturating_add(limits::EXPIRES_IMPORTED_MS));

@@ -1,4 +1,4 @@
-//! Bounds of messages that vanish, and of polls.
+//! Bounds of messages that vanish, of polls, of forwards and of streams.
 
 /// Milliseconds after which a message vanishes, at least and at most: a second, and 366 days.
 /// Outside: `Rejected(bad_expiry)`; of the retention of a conversation: `Rejected(bad_request)`.
@@ -29,3 +29,17 @@ pub const FORWARD_SENDS: usize = 100;
 pub const FORWARD_BYTES: usize = 2 * 1024 * 1024;
 /// Contacts to which one request broadcasts. The answer says where the next goes on.
 pub const BROADCAST_CONTACTS: usize = 50;
+/// Bytes of one piece of a stream. Above it: `Rejected(bad_request)`.
+pub const PIECE_BYTES: usize = 3 * 1024;
+/// Pieces of one stream. Above it, and above [`MESSAGE_BYTES`] in all: `Rejected(stream_full)`.
+pub const STREAM_PIECES: u64 = 4_096;
+/// Open streams of one user in one conversation. Above it: `Rejected(too_many_streams)`.
+pub const STREAMS_OPEN: u32 = 4;
+/// Milliseconds after the last piece, and after the beginning, at which a stream ends by itself.
+pub const STREAM_IDLE_MS: u64 = 60 * 1_000;
+pub const STREAM_MS: u64 = 3_600 * 1_000;
+/// Milliseconds for which an imported stream stays open at least, so that the rest of its log can
+/// bring its end.
+pub const STREAM_IMPORTED_MS: u64 = 12 * 3_600 * 1_000;
+/// Bytes of a page of history that a piece counts beside its text.
+pub const PIECE_ROW_BYTES: usize = 64;

@@ -259,7 +259,7 @@ impl Step<'_> {
     }
 
     /// Refuses what a user places in a direct conversation with a user that blocks it.
-    pub(super) fn is_taken(&self, conversation: ConversationId, actor: UserId) -> Result<(), Rejection> {
+    pub(crate) fn is_taken(&self, conversation: ConversationId, actor: UserId) -> Result<(), Rejection> {
         let gate = conversation.peer_of(actor).and_then(|peer| self.state.get::<Gate>(&(conversation, peer)));
         if gate.is_some_and(|gate| gate.closed) { Err(NOT_TAKEN.into()) } else { Ok(()) }
     }

@@ -9,7 +9,7 @@ use super::{Outcome, Step};
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::event::{Event, EventKind, Role, Seal};
-use crate::feature::{Append, DISBANDED, Intent};
+use crate::feature::{Append, DISBANDED};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
 use crate::planted::Bug;

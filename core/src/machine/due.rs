@@ -40,6 +40,7 @@ impl Step<'_> {
                 Work::Call { conversation, call } => self.end_call_by_time(conversation, call),
                 Work::Vanish { conversation, message } => self.vanish_by_time(conversation, message),
                 Work::Poll { conversation, poll } => self.close_poll_by_time(conversation, poll),
+                Work::Stream { conversation, message } => self.end_stream_by_time(conversation, message),
                 Work::Upload { conversation, owner, id } => self.expire_upload(conversation, owner, id),
                 Work::Room { user, conversation, upload } => self.release_room(user, conversation, upload),
                 Work::File { conversation, file } => self.drop_file(conversation, file, key.at),

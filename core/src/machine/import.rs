@@ -36,6 +36,9 @@ const NOT_DECIDED: Refused = Refused {
     text: "the rules of this version decide another event here, or none: correct the source",
 };
 
+/// Kinds that lose their content when a message is erased.
+const OF_MESSAGES: [u32; 3] = [EventKind::MESSAGE, EventKind::EDITED, EventKind::STREAM_ENDED];
+
 /// The refusals that only imports have.
 pub const REFUSALS: &[Refused] = &[DIFFERS, GAP, TIME, SECOND_PLACE, NOT_DECIDED];
 
@@ -137,6 +140,11 @@ impl Step<'_> {
             let by_time = held.and_then(|held| held.ended_by_time(event.time));
             return if by_time.as_ref() == Some(&event.kind) { Ok(()) } else { Err(NOT_DECIDED.into()) };
         }
+        // The end of a stream has the whole body; its pieces are in no export.
+        if let EventKind::StreamEnded { to, ref body, .. } = event.kind {
+            let may = self.may_end_stream(conversation, event, (to, body));
+            return if may { Ok(()) } else { Err(NOT_DECIDED.into()) };
+        }
         // A message has vanished by the clock.
         if let EventKind::Vanished { to } = event.kind {
             let may = self.may_have_vanished(conversation, event, to);
@@ -148,8 +156,7 @@ impl Step<'_> {
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
-            let is_recalled =
-                event.is_erased() && [EventKind::MESSAGE, EventKind::EDITED].contains(&event.kind.number());
+            let is_recalled = event.is_erased() && OF_MESSAGES.contains(&event.kind.number());
             let allowed = (can_stand || is_recalled) && role.is_some();
             return if allowed { Ok(()) } else { Err(NOT_DECIDED.into()) };
         };
@@ -203,7 +210,10 @@ fn intent_of(event: &Event) -> Option<Intent> {
             CallOutcome::Refused => Intent::AnswerCall { call, answer: CallAnswer::Refuse, device: 0 },
             CallOutcome::Talked | CallOutcome::Cancelled | CallOutcome::Missed => Intent::EndCall { call },
         },
-        EventKind::Created { .. } | EventKind::Vanished { .. } | EventKind::Unknown { .. } => return None,
+        EventKind::Created { .. }
+        | EventKind::Vanished { .. }
+        | EventKind::StreamEnded { .. }
+        | EventKind::Unknown { .. } => return None,
     })
 }
 

@@ -34,6 +34,8 @@ pub enum Work {
     File { conversation: ConversationId, file: FileHash },
     /// Chunks are removed: those of a number, from `next` to before `end`.
     Chunks { conversation: ConversationId, number: u64, next: u64, end: u64 },
+    /// A stream has been left alone, or lasts for too long.
+    Stream { conversation: ConversationId, message: Seq },
     /// A message vanishes.
     Vanish { conversation: ConversationId, message: Seq },
 }
@@ -46,6 +48,7 @@ const CHUNKS: u8 = 4;
 const VANISH: u8 = 40;
 const CALL: u8 = 50;
 const ROOM: u8 = 70;
+const STREAM: u8 = 90;
 
 impl Work {
     pub fn slot(&self) -> Slot {
@@ -56,7 +59,8 @@ impl Work {
             | Work::Upload { conversation, .. }
             | Work::File { conversation, .. }
             | Work::Chunks { conversation, .. }
-            | Work::Vanish { conversation, .. } => conversation.slot(),
+            | Work::Vanish { conversation, .. }
+            | Work::Stream { conversation, .. } => conversation.slot(),
             Work::Room { user, .. } => user.slot(),
         }
     }
@@ -65,7 +69,7 @@ impl Work {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
-            Work::Call { .. } | Work::Poll { .. } | Work::Vanish { .. } => None,
+            Work::Call { .. } | Work::Poll { .. } | Work::Vanish { .. } | Work::Stream { .. } => None,
             Work::Upload { .. } | Work::Room { .. } | Work::File { .. } | Work::Chunks { .. } => None,
         }
     }
@@ -112,6 +116,11 @@ impl Part for Work {
                 Part::write(conversation, out);
                 [number, next, end].into_iter().for_each(|number| Part::write(number, out));
             }
+            Work::Stream { conversation, message } => {
+                out.push(STREAM);
+                Part::write(conversation, out);
+                Part::write(message, out);
+            }
             Work::Vanish { conversation, message } => {
                 out.push(VANISH);
                 Part::write(conversation, out);
@@ -146,6 +155,7 @@ impl Part for Work {
                 next: Part::read(parts)?,
                 end: Part::read(parts)?,
             }),
+            STREAM => Some(Work::Stream { conversation: Part::read(parts)?, message: Part::read(parts)? }),
             VANISH => Some(Work::Vanish { conversation: Part::read(parts)?, message: Part::read(parts)? }),
             _ => None,
         }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Body, Event, EventKind};
 use crate::feature::{
-    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OwnReactions, Pins, Reactions, Scheduled,
-    ScheduledCount, Tally, Vote,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OpenStream, OpenStreams, OwnReactions, Pins,
+    Reactions, Scheduled, ScheduledCount, StreamPiece, Tally, Vote,
 };
 use crate::file::FileHash;
 use crate::fold;
@@ -39,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 67] = about![
+const ALL: [About; 70] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -85,6 +85,9 @@ const ALL: [About; 67] = about![
     Edits,
     Tally,
     Vote,
+    OpenStream,
+    StreamPiece,
+    OpenStreams,
     GroupProfile,
     Mute,
     Ban,

@@ -52,6 +52,7 @@ fn stories_go_everywhere() {
                 Effect::OutboxFilled { .. } => "outbox filled",
                 Effect::HooksChanged { .. } => "hooks",
                 Effect::DuePlanned { .. } => "planned",
+                Effect::Grown { .. } => "grown",
             }));
         }
         let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));
@@ -63,6 +64,7 @@ fn stories_go_everywhere() {
             EventKind::Voted { removed: false, .. } => "voted",
             EventKind::Voted { removed: true, .. } => "unvoted",
             EventKind::PollClosed { .. } => "poll closed",
+            EventKind::StreamEnded { .. } => "stream ended",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",

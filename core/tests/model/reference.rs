@@ -136,6 +136,7 @@ impl Reference {
             EventKind::Voted { .. } | EventKind::PollClosed { .. } => {}
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
+            EventKind::StreamEnded { .. } => panic!("no story has streams"),
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
                 panic!("no story has calls")
             }

@@ -3,9 +3,8 @@
 //! ```text
 //! "hello" · text 70000 · raw 7 ff00
 //! image cat.png (of x 5) · file x 70000 · place 525200000 134050000 · card g2038 · notice "text"
-//! behind it: [reply 3] [thread 2] [mention bert] [mention everyone] [expires 5000]
 //! poll "question" a,b [multiple] [anonymous] [ends 5000]
-//! behind it: [reply 3] [thread 2] [mention bert] [mention everyone]
+//! behind it: [reply 3] [thread 2] [mention bert] [mention everyone] [expires 5000] [stream]
 //! ```
 
 use troupe_core::content::{Attachment, Card, File, Image, Location, Notice, Poll};
@@ -24,6 +23,7 @@ pub fn body<'w>(world: &World, words: &'w [&'w str]) -> Result<(Body, &'w [&'w s
             ["reply", seq, rest @ ..] => (body.replying_to(Seq(number(seq)?)), rest),
             ["thread", seq, rest @ ..] => (body.in_thread(Seq(number(seq)?)), rest),
             ["mention", "everyone", rest @ ..] => (body.mentioning_everyone(), rest),
+            ["stream", rest @ ..] => (body.streaming(), rest),
             ["expires", after, rest @ ..] => (body.expiring_in_ms(number(after)?), rest),
             ["mention", user, rest @ ..] => (body.mentioning(&[world.user(user)?]), rest),
             rest => return Ok((body, rest)),

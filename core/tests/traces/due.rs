@@ -78,6 +78,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 }
                 Work::Poll { poll, .. } => format!("{}: poll {poll}", key.at),
                 Work::Call { call, .. } => format!("{}: call {call}", key.at),
+                Work::Stream { message, .. } => format!("{}: stream {message}", key.at),
                 Work::Vanish { message, .. } => format!("{}: message {message} vanishes", key.at),
                 Work::Upload { owner, id, .. } => {
                     format!("{}: upload {} of {}", key.at, show::id(id), show::name(world, owner))

@@ -73,6 +73,10 @@ fn kind(world: &World, what: &[&str]) -> Result<EventKind, String> {
     Ok(match what {
         ["said", text] | ["said", text, "erased"] => EventKind::Message(Body::text(text)),
         ["said", text, "expires", after] => EventKind::Message(Body::text(text).expiring_in_ms(number(after)?)),
+        ["said", text, "stream"] => EventKind::Message(Body::text(text).streaming()),
+        ["finished", to, text] => {
+            EventKind::StreamEnded { to: Seq(number(to)?), body: Body::text(text), aborted: false }
+        }
         ["created", name] => EventKind::Created { name: (*name).to_owned() },
         ["renamed", name] => EventKind::Renamed { name: (*name).to_owned() },
         ["added", users @ ..] => {

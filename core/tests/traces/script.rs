@@ -306,7 +306,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             };
             Ok(bans.iter().map(row).collect())
         }
-        ["reactions" | "edits" | "pins" | "polls", ..] => messages::shown(world, words),
+        ["reactions" | "edits" | "pins" | "polls" | "streams", ..] => messages::shown(world, words),
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {
             let entries = world.state.inbox(world.user(user)?);

@@ -84,6 +84,10 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
         Effect::HooksChanged { conversation: of } => format!("hooks of {}", conversation(world, *of)),
         Effect::DuePlanned { at } => format!("due at {at}"),
+        Effect::Grown { signal } => {
+            let piece = <troupe_core::signal::Piece as prost::Message>::decode(&signal.payload[..]).unwrap_or_default();
+            format!("show piece {} of {}: {:?}", piece.index, piece.message, piece.text)
+        }
     }
 }
 
@@ -102,6 +106,7 @@ pub fn event(world: &World, event: &Event) -> String {
         | EventKind::Recalled { .. }
         | EventKind::Vanished { .. }
         | EventKind::PollClosed { .. }
+        | EventKind::StreamEnded { .. }
         | EventKind::SettingsChanged(_)
         | EventKind::Disbanded) => kind.words(),
         EventKind::Voted { options, .. } => format!("{}: {options:?}", event.kind.words()),
@@ -179,6 +184,9 @@ pub fn said(world: &World, body: &Body) -> String {
         }
         if context.expires_in_ms != 0 {
             add("vanishes after", context.expires_in_ms.to_string());
+        }
+        if context.stream {
+            said.push_str(", a stream");
         }
     }
     said

@@ -33,6 +33,7 @@ pub mod reports;
 pub mod scheduled;
 pub mod search;
 pub mod signals;
+pub mod streams;
 pub mod uploads;
 pub mod users;
 
@@ -64,6 +65,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))
         .routes(routes!(signals::send))
+        .routes(routes!(streams::write))
+        .routes(routes!(streams::end))
         .routes(routes!(calls::start))
         .routes(routes!(calls::accept))
         .routes(routes!(calls::refuse))

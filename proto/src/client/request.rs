@@ -2,7 +2,7 @@
 //!
 //! The actor never comes from the request: the session says it.
 
-use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
+use troupe_core::command::{Append, CreateGroup, Intent, Schedule, WritePiece};
 use troupe_core::feature::code_hash;
 use troupe_core::{Body, Seq, Timestamp, TokenHash, UserId};
 
@@ -71,6 +71,27 @@ pub fn vote(actor: UserId, vote: wire::Vote) -> Result<Append, DecodeError> {
         client_message_id: client_message_id("vote.request", &vote.request)?,
         after: None,
         intent: Intent::Vote { to: Seq(vote.seq), options: vote.options, remove: vote.remove },
+    })
+}
+
+/// A piece of a stream of `sender`.
+pub fn write_piece(sender: UserId, piece: wire::WritePiece) -> Result<WritePiece, DecodeError> {
+    Ok(WritePiece {
+        conversation: conversation("write_piece.conversation", &piece.conversation)?,
+        sender,
+        message: Seq(piece.seq),
+        index: piece.index,
+        text: piece.text,
+    })
+}
+
+pub fn end_stream(actor: UserId, end: wire::EndStream) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("end_stream.conversation", &end.conversation)?,
+        actor,
+        client_message_id: client_message_id("end_stream.request", &end.request)?,
+        after: None,
+        intent: Intent::EndStream { to: Seq(end.seq), text: end.text, aborted: end.aborted },
     })
 }
 

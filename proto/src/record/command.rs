@@ -262,6 +262,7 @@ impl From<&Command> for wire::Command {
             Command::HearRoom(c) => Wire::HearRoom((&**c).into()),
             Command::SettleRooms(c) => Wire::SettleRooms(c.into()),
             Command::KeepPreview(c) => Wire::KeepPreview((&**c).into()),
+            Command::WritePiece(c) => Wire::WritePiece((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -356,6 +357,7 @@ impl TryFrom<wire::Command> for Command {
             Wire::HearRoom(c) => Command::HearRoom(Box::new(c.try_into()?)),
             Wire::SettleRooms(c) => Command::SettleRooms(c.try_into()?),
             Wire::KeepPreview(c) => Command::KeepPreview(Box::new(c.try_into()?)),
+            Wire::WritePiece(c) => Command::WritePiece(Box::new(c.try_into()?)),
         })
     }
 }

@@ -45,6 +45,9 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         EventKind::Edited { to, body } => wire::Edited { to: to.0, body: Some(body.into()) }.encode_to_vec(),
         EventKind::Recalled { to } => wire::Recalled { to: to.0 }.encode_to_vec(),
         EventKind::Vanished { to } => wire::Vanished { to: to.0 }.encode_to_vec(),
+        EventKind::StreamEnded { to, body, aborted } => {
+            wire::StreamEnded { to: to.0, body: Some(body.into()), aborted: *aborted }.encode_to_vec()
+        }
         EventKind::Voted { to, options, removed } => {
             wire::Voted { to: to.0, options: options.clone(), removed: *removed }.encode_to_vec()
         }

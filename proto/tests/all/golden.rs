@@ -248,6 +248,8 @@ fn event() {
         ("voted", EventKind::Voted { to: Seq(299), options: vec![0, 2], removed: false }),
         ("vote_taken_back", EventKind::Voted { to: Seq(299), options: vec![], removed: true }),
         ("poll_closed", EventKind::PollClosed { to: Seq(299), voters: 2, counts: vec![1, 0, 300] }),
+        ("stream", EventKind::Message(Body::text("").streaming())),
+        ("stream_ended", EventKind::StreamEnded { to: Seq(299), body: Body::text("hello"), aborted: true }),
         ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),
@@ -358,14 +360,9 @@ fn command() {
         ("set_role", later(Intent::SetRole { user: BOB, role: Role::Owner })),
         ("react", react(false)),
         ("take_back", react(true)),
-        ("edit", append(DIRECT, None, Intent::Edit { to: Seq(299), body: Body::text("hello, world") })),
-        ("vote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![0, 2], remove: false })),
-        ("unvote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![], remove: true })),
-        ("close_poll", append(DIRECT, None, Intent::ClosePoll { to: Seq(299) })),
-        ("recall", append(DIRECT, None, Intent::Recall { to: Seq(299), within_ms: 120_000 })),
-        ("bundle", append(DIRECT, None, Intent::Bundle(messages::bundle()))),
     ];
-    record("append", &appends);
+    let of_messages = messages::intents().map(|(name, intent)| (name, append(DIRECT, None, intent)));
+    record("append", &appends.into_iter().chain(of_messages).collect::<Vec<_>>());
     record("account_command", &accounts::commands());
     let import = |into, events: Vec<Event>, cursors| {
         let (by, source) = (Author { user: UserId(0), name: "operator".into(), address: String::new() }, "0af3".into());

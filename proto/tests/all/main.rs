@@ -75,6 +75,8 @@ kept!(
     Invite,
     Member,
     Mute,
+    OpenStream,
+    OpenStreams,
     OutboxRow,
     OwedContact,
     OwedRoom,
@@ -95,6 +97,7 @@ kept!(
     ScheduledCount,
     Seen,
     Session,
+    StreamPiece,
     Upload,
     User
 );

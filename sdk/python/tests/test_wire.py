@@ -120,6 +120,7 @@ def test_events_of_each_kind_survive_the_store() -> None:
         event.Edited(Seq(3), event.Message(1, b"hello")),
         event.Recalled(Seq(3)),
         event.Vanished(Seq(3)),
+        event.StreamEnded(Seq(3), event.Message(1, b"hello"), True),
         event.Voted(Seq(3), (0, 2), False),
         event.Voted(Seq(3), (), True),
         event.PollClosed(Seq(3), 2, (1, 0, 1)),

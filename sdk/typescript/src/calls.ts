@@ -3,7 +3,7 @@
 import { adminCallOf } from "./admin-calls.js";
 import type { Init } from "./codec.js";
 import { ProtocolError } from "./errors.js";
-import { bodyText } from "./event.js";
+import { bodyText, TEXT } from "./event.js";
 import { hex, ofHex } from "./ids.js";
 import {
   base64Of,
@@ -135,7 +135,7 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
         const messages = listOf(page["messages"]);
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
-        const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
+        const states = messages.filter((message) => "edited" in message || "streaming" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
         const polls = messages.filter((message) => "poll" in message).map(pollOf);
         return { case: "page", value: { conversation, events, head, more, reactions, states, polls } };
@@ -183,6 +183,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const { request: key, conversation, seq, body } = request.value;
       const call = { method: "PATCH", path: `${of(conversation)}/messages/${seq}`, body: { body: bodyOf(body) }, key: hex(key) } as const;
       return placed(call, conversation, key);
+    }
+    case "writePiece": {
+      const { conversation, seq, index, text } = request.value;
+      return one(post(`${of(conversation)}/messages/${seq}/pieces`, { index, text }), () => DONE);
+    }
+    case "endStream": {
+      const { request: key, conversation, seq, text, aborted } = request.value;
+      return placed(post(`${of(conversation)}/messages/${seq}/end`, { text, aborted }, key), conversation, key);
     }
     case "recallMessage": {
       const { request: key, conversation, seq } = request.value;
@@ -623,9 +631,14 @@ function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
   return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
-export function stateOf({ seq, edited, erased, deleted, kind }: Json): Init<wire.MessageState> {
+export function stateOf({ seq, edited, streaming, erased, deleted, kind }: Json): Init<wire.MessageState> {
   const isGone = { erased: erased === true && kind === "unknown", deleted: deleted === true };
   const state = { seq: numberOf(seq), ...isGone, edits: [], body: undefined };
+  if (streaming !== undefined) {
+    const { text, pieces } = objectOf(streaming);
+    const body = { kind: TEXT, content: new TextEncoder().encode(textOf(text)) };
+    return { ...state, body, streaming: true, pieces: numberOf(pieces) };
+  }
   if (edited === undefined) return state;
   const { edits, body } = objectOf(edited);
   if (!Array.isArray(edits)) throw new ProtocolError("the answer has no list where the HTTP API has one");

@@ -186,7 +186,7 @@ export class Client extends Requests {
     const [kind, content] = bytesOf(body, options.kind ?? TEXT);
     const context = contextOf(options);
     if (content.length > MESSAGE_BYTES) throw new Rejected(`a message has at most ${MESSAGE_BYTES} bytes`, "too_large");
-    if (kind === TEXT && content.length === 0) throw new Rejected("a text is not empty", "bad_request");
+    if (kind === TEXT && content.length === 0 && !options.stream) throw new Rejected("a text is not empty", "bad_request");
     const message = { conversation: conversationId(conversation), id: clientMessageId(options.id ?? randomId()), kind, content, ...context };
     await this.session.send(message);
     return this.sent.get(message.id) ?? new SentMessage(message, "queued");

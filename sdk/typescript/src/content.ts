@@ -71,6 +71,8 @@ export interface SendOptions {
   readonly mentionsEveryone?: boolean;
   /** Milliseconds after which the content vanishes everywhere; 0: it stays. */
   readonly expiresInMs?: number;
+  /** The message grows by `writePiece` until `endStream`. Its first text may be empty. */
+  readonly stream?: boolean;
 }
 
 /** The kind of what an application sends, and its bytes. */
@@ -81,7 +83,7 @@ export function bytesOf(body: string | Uint8Array | NewBody, kind: number): read
 
 /** The context of a message that refers to something, or vanishes. */
 export function contextOf(options: SendOptions): { readonly context?: wire.Context } {
-  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0 } = options;
-  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0;
-  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs } } : {};
+  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0, stream = false } = options;
+  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0 || stream;
+  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs, stream } } : {};
 }

@@ -24,6 +24,7 @@ const OF_MESSAGES: ReadonlySet<string> = new Set([
   "edited",
   "recalled",
   "vanished",
+  "streamEnded",
   "voted",
   "pollClosed",
 ]);

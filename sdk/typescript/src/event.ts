@@ -17,7 +17,7 @@ export const COUNTS_AS_UNREAD = 1;
 const FLAGS = 1000;
 const CONTENT_HASH = 1001;
 const [FIRST_KIND, LAST_KIND] = [5, 999];
-const [MESSAGE, EDITED] = [5, 12];
+const [MESSAGE, EDITED, STREAM_ENDED] = [5, 12, 90];
 const ID_BYTES = 16;
 const ofUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -103,6 +103,8 @@ export type Content =
   | { readonly kind: "recalled"; readonly to: Seq }
   /** The time of the message with the seq `to` is over: its content and those of its edits are erased. */
   | { readonly kind: "vanished"; readonly to: Seq }
+  /** The message with the seq `to` grows no more, and has this body now. */
+  | { readonly kind: "streamEnded"; readonly to: Seq; readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined; readonly aborted: boolean }
   /** The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options. */
   | { readonly kind: "voted"; readonly to: Seq; readonly options: readonly number[]; readonly removed: boolean }
   /** The poll with the seq `to` takes no more votes. Options behind the last count have none. */
@@ -158,7 +160,7 @@ export function textOf(event: Event): string | undefined {
 
 /** Whether it is a message, or an edit of one, whose content was recalled or has vanished. */
 export function isErased({ content }: Event): boolean {
-  return content.kind === "unsupported" && (content.number === MESSAGE || content.number === EDITED) && content.content.length === 0;
+  return content.kind === "unsupported" && [MESSAGE, EDITED, STREAM_ENDED].includes(content.number) && content.content.length === 0;
 }
 
 /** Throws ProtocolError without a client message id: then it is no event. */
@@ -225,7 +227,15 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [50, (content: Uint8Array): Content => ({ kind: "callStarted", ...wire.CallStarted.decode(content) })],
   [51, callAnswered],
   [52, callEnded],
+  [STREAM_ENDED, streamEnded],
 ]);
+
+/** Undefined: without a body it is no end. */
+function streamEnded(content: Uint8Array): Content | undefined {
+  const { to, body, aborted } = wire.StreamEnded.decode(content);
+  if (body === undefined) return undefined;
+  return { kind: "streamEnded", to: seq(to), bodyKind: body.kind, content: body.content, text: bodyText(body.kind, body.content), aborted };
+}
 
 function pinned(content: Uint8Array): Content {
   const { to, removed } = wire.Pinned.decode(content);

@@ -188,24 +188,26 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
 /** The references of a message, and when it vanishes, as the API takes them. */
 export function contextJson(context: wire.Context | undefined): Json {
   if (context === undefined) return {};
-  const { replyTo, thread, mentions, mentionsEveryone, expiresInMs } = context;
+  const { replyTo, thread, mentions, mentionsEveryone, expiresInMs, stream } = context;
   return {
     ...(replyTo === 0 ? {} : { reply_to: replyTo }),
     ...(thread === 0 ? {} : { thread }),
     ...(mentions.length === 0 ? {} : { mentions: mentions.map(String) }),
     ...(mentionsEveryone ? { mentions_everyone: true } : {}),
     ...(expiresInMs === 0 ? {} : { expires_in_ms: expiresInMs }),
+    ...(stream ? { stream } : {}),
   };
 }
 
-function contextOf({ reply_to, thread, mentions, mentions_everyone, expires_in_ms }: Json): Init<wire.Context> | undefined {
-  if ([reply_to, thread, mentions, mentions_everyone, expires_in_ms].every((field) => field === undefined)) return undefined;
+function contextOf({ reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }: Json): Init<wire.Context> | undefined {
+  if ([reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream].every((field) => field === undefined)) return undefined;
   return {
     replyTo: numberOf(reply_to ?? 0),
     thread: numberOf(thread ?? 0),
     mentions: textsOf(mentions ?? []).map(numberOf),
     mentionsEveryone: mentions_everyone === true,
     expiresInMs: numberOf(expires_in_ms ?? 0),
+    stream: stream === true,
   };
 }
 
@@ -243,6 +245,11 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
       return [13, wire.Recalled.encode({ to: numberOf(body["to"]) })];
     case "vanished":
       return [40, wire.Vanished.encode({ to: numberOf(body["to"]) })];
+    case "stream_ended": {
+      const { to, aborted } = body;
+      const last = bodyOfJson(objectOf(body["body"]), {});
+      return [90, wire.StreamEnded.encode({ to: numberOf(to), body: last, aborted: aborted === true })];
+    }
     case "voted": {
       const { to, options, removed } = body;
       return [14, wire.Voted.encode({ to: numberOf(to), options: numbersOf(options), removed: removed === true })];

@@ -4,6 +4,8 @@ import type { Init } from "./codec.js";
 import { bytesOfBase64, eventOf, type Json, numberOf, personalOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
 import { contactOf, ownProfileOf } from "./people-calls.js";
+import { PIECE } from "./signals.js";
+import * as wire from "./wire.js";
 
 /** Undefined: an event that says nothing to a device, or one of a later version. */
 export function pushOf(event: string, data: Json): Init<ServerMessage> | undefined {
@@ -31,6 +33,12 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const from = { conversation: textOf(conversation), userId: numberOf(user_id), device: numberOf(device) };
       const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
       return { case: "signal", value: { ...from, ...content } };
+    }
+    case "piece": {
+      const { conversation, user_id, message, index, text } = data;
+      const payload = wire.StreamPiece.encode({ message: numberOf(message), index: numberOf(index), text: textOf(text) });
+      const from = { conversation: textOf(conversation), userId: numberOf(user_id), device: 0 };
+      return { case: "signal", value: { ...from, kind: PIECE, payload, seq: 0 } };
     }
     case "favourite": {
       const { conversation, seq, removed, version } = data;

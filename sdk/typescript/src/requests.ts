@@ -332,6 +332,19 @@ export abstract class Requests extends HookRequests {
     return this.call({ case: "showGroup", value: { conversation: conversationId(group) } }, "group");
   }
 
+  /** Appends a piece to an own stream. `index` is the number of pieces before it: a repeat is harmless. */
+  async writePiece(conversation: string, message: number, index: number, text: string): Promise<void> {
+    const value = { conversation: conversationId(conversation), seq: message, index, text };
+    await this.call({ case: "writePiece", value }, "done");
+  }
+
+  /** Ends an own stream with this text, or with what was streamed. */
+  async endStream(conversation: string, message: number, text = "", aborted = false, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: message, text, aborted };
+    return acked(request, await this.call({ case: "endStream", value }, "sendAck"));
+  }
+
   /** Lets new messages of a group or direct conversation vanish after so many seconds; 0: they stay. */
   setRetention(conversation: string, seconds: number, change: Change = {}): Promise<Acked> {
     return this.setGroup(conversation, { retentionSeconds: seconds }, change);

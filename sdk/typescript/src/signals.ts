@@ -12,4 +12,6 @@ export const RINGING = 9;
 export const DESCRIPTION = 10;
 /** A candidate of WebRTC. */
 export const CANDIDATE = 11;
+/** A stream has grown; the payload is a `wire.StreamPiece`. Only nodes send it. */
+export const PIECE = 90;
 export const OF_APPLICATIONS = 1_000;

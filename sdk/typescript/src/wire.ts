@@ -135,6 +135,7 @@ export interface Context {
   mentions: number[];
   mentionsEveryone: boolean;
   expiresInMs: number;
+  stream: boolean;
 }
 export const Context = /* @__PURE__ */ message<Context>("Context", [
   [1, "replyTo", "uint64"],
@@ -142,6 +143,7 @@ export const Context = /* @__PURE__ */ message<Context>("Context", [
   [3, "mentions", "uint64", "repeated"],
   [4, "mentionsEveryone", "bool"],
   [100, "expiresInMs", "uint64"],
+  [150, "stream", "bool"],
 ]);
 
 export interface Attachment {
@@ -381,6 +383,8 @@ export interface ClientFrame {
     | { case: "listHooks"; value: ListHooks }
     | { case: "listDead"; value: ListDead }
     | { case: "search"; value: Search }
+    | { case: "writePiece"; value: WritePiece }
+    | { case: "endStream"; value: EndStream }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -461,6 +465,8 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [265, "listHooks", () => ListHooks, "oneof", "request"],
   [266, "listDead", () => ListDead, "oneof", "request"],
   [290, "search", () => Search, "oneof", "request"],
+  [300, "writePiece", () => WritePiece, "oneof", "request"],
+  [301, "endStream", () => EndStream, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -938,6 +944,17 @@ export const Vanished = /* @__PURE__ */ message<Vanished>("Vanished", [
   [1, "to", "uint64"],
 ]);
 
+export interface StreamEnded {
+  to: number;
+  body?: Body | undefined;
+  aborted: boolean;
+}
+export const StreamEnded = /* @__PURE__ */ message<StreamEnded>("StreamEnded", [
+  [1, "to", "uint64"],
+  [2, "body", () => Body, "optional"],
+  [3, "aborted", "bool"],
+]);
+
 export interface Voted {
   to: number;
   options: number[];
@@ -1135,6 +1152,8 @@ export interface MessageState {
   erased: boolean;
   edits: number[];
   body?: Body | undefined;
+  streaming: boolean;
+  pieces: number;
   deleted: boolean;
 }
 export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState", [
@@ -1142,6 +1161,8 @@ export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState"
   [2, "erased", "bool"],
   [3, "edits", "uint64", "repeated"],
   [4, "body", () => Body, "optional"],
+  [150, "streaming", "bool"],
+  [151, "pieces", "uint64"],
   [160, "deleted", "bool"],
 ]);
 
@@ -1379,6 +1400,45 @@ export const ForwardOutcome = /* @__PURE__ */ message<ForwardOutcome>("ForwardOu
   [1, "conversation", "string"],
   [2, "acks", () => SendAck, "repeated"],
   [3, "failure", () => Failure, "optional"],
+]);
+
+export interface WritePiece {
+  conversation: string;
+  seq: number;
+  index: number;
+  text: string;
+}
+export const WritePiece = /* @__PURE__ */ message<WritePiece>("WritePiece", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "index", "uint64"],
+  [4, "text", "string"],
+]);
+
+export interface StreamPiece {
+  message: number;
+  index: number;
+  text: string;
+}
+export const StreamPiece = /* @__PURE__ */ message<StreamPiece>("StreamPiece", [
+  [1, "message", "uint64"],
+  [2, "index", "uint64"],
+  [3, "text", "string"],
+]);
+
+export interface EndStream {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  text: string;
+  aborted: boolean;
+}
+export const EndStream = /* @__PURE__ */ message<EndStream>("EndStream", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "text", "string"],
+  [5, "aborted", "bool"],
 ]);
 
 export interface Signal {

@@ -174,6 +174,22 @@ test("a forward and a broadcast have an outcome for each conversation", () => {
   });
 });
 
+test("a piece is written, and a stream has an end and a state", () => {
+  const piece: ClientRequest = { case: "writePiece", value: { conversation: "g5", seq: 3, index: 2, text: "word " } };
+  const [write] = callOf(piece, 7)?.calls ?? [];
+  assert.deepEqual([write?.method, write?.path, write?.body], ["POST", "/v1/conversations/g5/messages/3/pieces", { index: 2, text: "word " }]);
+  assert.deepEqual(answered(piece, {}), { case: "done", value: {} });
+  const end: ClientRequest = { case: "endStream", value: { request: ID, conversation: "g5", seq: 3, text: "", aborted: true } };
+  const key = "000102030405060708090a0b0c0d0e0f";
+  assert.deepEqual(callOf(end, 7)?.calls, [{ method: "POST", path: "/v1/conversations/g5/messages/3/end", body: { text: "", aborted: true }, key }]);
+  const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 1, text: "" } };
+  const messages = [{ ...base, seq: 3, stream: true, streaming: { text: "word ", pieces: 3 } }];
+  const fetch: ClientRequest = { case: "fetch", value: { conversation: "g5", seq: 0, backward: false, limit: 0 } };
+  const { value } = answered(fetch, { messages, head: 3, more: false }) as { value: { states: unknown } };
+  const body = { kind: 1, content: new TextEncoder().encode("word ") };
+  assert.deepEqual(value.states, [{ seq: 3, erased: false, deleted: false, edits: [], body, streaming: true, pieces: 3 }]);
+});
+
 test("a page has the votes of polls", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 12, content: "" } };
   const messages = [{ ...base, seq: 1, poll: { counts: [1, 0], voters: 1, mine: [0], closed: false } }];

@@ -93,7 +93,7 @@ impl Forwarder {
                 Ok(Err(_)) | Err(_) => {}
             }
         }
-        // What has no outcome now never gets one: no outbox has it.
+        // A message without an outcome never gets one: no outbox has it.
         evidence.forget(self.number, |_| false);
     }
 }

@@ -8,8 +8,8 @@
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
 //! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, a [`robot`] is
-//! a bot, and a [`forwarder`] forwards. They act until the simulation ends the workload, send their
-//! final messages, and fall silent.
+//! a bot, a [`forwarder`] forwards, and messages of a [`streamer`] grow. They act until the simulation
+//! ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -35,6 +35,7 @@ mod robot;
 mod searcher;
 mod sharer;
 mod stranger;
+mod streamer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -335,6 +336,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.forwards && here(number) {
         tokio::spawn(forwarder::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.streams && here(number) {
+        tokio::spawn(streamer::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -231,7 +231,7 @@ impl<R: Reader> View<R> {
         let Some(edits) = self.get::<Edits>(&(conversation, event.seq))? else { return Ok(Some(body.clone())) };
         let last = edits.seqs.last().map_or(Seq::ZERO, |seq| Seq(*seq));
         Ok(match self.event(conversation, last)?.map(|event| event.kind) {
-            Some(EventKind::Edited { body, .. }) => Some(body),
+            Some(EventKind::Edited { body, .. } | EventKind::StreamEnded { body, .. }) => Some(body),
             _ => None,
         })
     }

@@ -12,6 +12,7 @@ impl Event {
                 Content::Body { base64, .. }
                 | Content::Edited { base64, .. }
                 | Content::Poll { base64, .. }
+                | Content::StreamEnded { base64 }
                 | Content::Unknown { base64, .. }
                 | Content::Settings { base64 } => base64.len(),
                 Content::Recalled { .. } | Content::Vanished { .. } | Content::Erased { .. } => 16,

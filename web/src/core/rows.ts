@@ -19,6 +19,7 @@ const SILENT: ReadonlySet<string> = new Set([
   "edited",
   "recalled",
   "vanished",
+  "streamEnded",
   "voted",
   "pollClosed",
   "callAnswered",

@@ -261,7 +261,7 @@ export class Timeline {
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
-    if (content.kind === "edited") return this.revise(content.to, event.seq, content);
+    if (content.kind === "edited" || content.kind === "streamEnded") return this.revise(content.to, event.seq, content);
     if (content.kind === "recalled" || content.kind === "vanished") return this.revise(content.to, event.seq, content.kind);
     if (content.kind === "voted" || content.kind === "pollClosed") {
       this.voted.add(content.to);

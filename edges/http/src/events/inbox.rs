@@ -207,13 +207,13 @@ impl Sink for StreamSink {
                 Some(name) => Item::Hint { name, data: data() },
                 None => return Ok(()),
             },
-            Pushed::Signal(_) => Item::Hint { name: told::SIGNAL, data: data() },
+            Pushed::Signal(_) => Item::Hint { name: told::name_of_signal(delivery.pushed()), data: data() },
         })
     }
 
     fn offer(&self, signal: &Delivery) -> Result<(), Full> {
         let data = signal.framed(EdgeKind::EventStream, told::data).clone();
-        self.0.offer(Item::Hint { name: told::SIGNAL, data })
+        self.0.offer(Item::Hint { name: told::name_of_signal(signal.pushed()), data })
     }
 
     fn end(&self, reason: EndReason) {

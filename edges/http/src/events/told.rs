@@ -7,7 +7,7 @@ use prost::Message as _;
 use serde::Serialize;
 use troupe_actors::message::{ServerMessage, wire};
 use troupe_actors::sink::Pushed;
-use troupe_core::{ConversationId, Seq};
+use troupe_core::{ConversationId, Seq, Signal, signal};
 use troupe_proto::client::EndReason;
 use utoipa::ToSchema;
 
@@ -31,6 +31,8 @@ pub const INVITATION: &str = "invitation";
 pub const PROFILE: &str = "profile";
 /// Typing and the like, which no log keeps.
 pub const SIGNAL: &str = "signal";
+/// A stream of another member has grown.
+pub const PIECE: &str = "piece";
 /// The caller's relation to a user has changed.
 pub const CONTACT: &str = "contact";
 /// The caller has changed its own state of a conversation.
@@ -126,6 +128,7 @@ pub fn data(pushed: &Pushed) -> Bytes {
             json(&Invitation { conversation: conversation.to_string(), invited_by: (*by).into() })
         }
         Pushed::Own(message) => own(message),
+        Pushed::Signal(signal) if signal.kind == signal::PIECE => piece(signal),
         Pushed::Signal(signal) => json(&Told {
             conversation: signal.conversation.to_string(),
             user_id: signal.from.into(),
@@ -135,6 +138,31 @@ pub fn data(pushed: &Pushed) -> Bytes {
             seq: signal.at.0,
         }),
     }
+}
+
+/// The name of a signal as an event of the stream.
+pub fn name_of_signal(pushed: &Pushed) -> &'static str {
+    match pushed {
+        Pushed::Signal(signal) if signal.kind == signal::PIECE => PIECE,
+        _ => SIGNAL,
+    }
+}
+
+/// The index of the piece says whether one before it is missing: then history has the text.
+#[derive(Serialize)]
+struct Piece {
+    conversation: String,
+    user_id: Id,
+    /// The seq of the message.
+    message: u64,
+    index: u64,
+    text: String,
+}
+
+fn piece(signal: &Signal) -> Bytes {
+    let signal::Piece { message, index, text } = signal::Piece::decode(&signal.payload[..]).unwrap_or_default();
+    let (conversation, user_id) = (signal.conversation.to_string(), signal.from.into());
+    json(&Piece { conversation, user_id, message, index, text })
 }
 
 /// The name of a message for the devices of one user; `None`: streams do not have it.

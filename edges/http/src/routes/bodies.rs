@@ -4,6 +4,7 @@
 //! Text is the source of Markdown, as its sender wrote it: this edge renders nothing.
 
 pub mod bundle;
+mod refers;
 pub mod schema;
 
 use base64::Engine;
@@ -11,15 +12,16 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use troupe_core::content::{
-    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+    Attachment, Card, Content, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
 };
 use troupe_core::{Body, limits};
 use utoipa::ToSchema;
 
-use crate::ids::{Id, users};
+pub use self::refers::Refers;
+use crate::ids::Id;
 use crate::json::whole_given;
 use crate::problem::Problem;
-use crate::query::{GREATEST, seq};
+use crate::query::GREATEST;
 use crate::routes::bodies::bundle::BundledMessage;
 use crate::routes::messages::given;
 
@@ -115,65 +117,6 @@ pub struct FileRef {
     /// Such as `image/png`.
     #[serde(rename = "type")]
     media_type: String,
-}
-
-/// The references of a message, beside its text or body.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub struct Refers {
-    /// The seq of the message that this one answers.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub reply_to: u64,
-    /// The seq of the first message of its thread.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub thread: u64,
-    /// Users that the message mentions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub mentions: Vec<Id>,
-    #[serde(skip_serializing_if = "is_false")]
-    #[schema(required = false)]
-    pub mentions_everyone: bool,
-    /// The content vanishes so many milliseconds after the time of the message.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schema(required = false)]
-    pub expires_in_ms: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-impl Refers {
-    pub fn context(self) -> Result<Option<Box<Context>>, Problem> {
-        let context = Context {
-            reply_to: seq("reply_to", self.reply_to)?,
-            thread: seq("thread", self.thread)?,
-            mentions: users(&self.mentions)?,
-            mentions_everyone: self.mentions_everyone,
-            expires_in_ms: self.expires_in_ms,
-        };
-        Ok(Some(Box::new(context)).filter(|context| **context != Context::default()))
-    }
-}
-
-impl From<&Body> for Refers {
-    fn from(body: &Body) -> Refers {
-        body.context.as_deref().map(Refers::from).unwrap_or_default()
-    }
-}
-
-impl From<&Context> for Refers {
-    fn from(context: &Context) -> Refers {
-        let Context { reply_to, thread, ref mentions, mentions_everyone, expires_in_ms } = *context;
-        let mentions = mentions.iter().copied().map(Id).collect();
-        Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms }
-    }
 }
 
 impl MessageBody {

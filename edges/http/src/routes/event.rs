@@ -37,6 +37,9 @@ pub struct Event {
     /// The present state of a message that was edited. A stream has edits as events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
+    /// A message that grows: its text until now, and the index of the next piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
     /// Its content is gone: a message was recalled or has vanished, or an edit of it. Absent: it is
     /// there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -44,6 +47,20 @@ pub struct Event {
     /// The caller has deleted it for itself, so its content is gone for the caller.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Streaming {
+    pub text: String,
+    pub pieces: u64,
+}
+
+impl Streaming {
+    /// `None`: the state of a message that does not grow.
+    pub fn of(state: &wire::MessageState) -> Option<Streaming> {
+        let body = state.body.clone().filter(|_| state.streaming).map(Body::from)?;
+        Some(Streaming { text: body.as_text().unwrap_or_default().to_owned(), pieces: state.pieces })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -168,6 +185,13 @@ pub enum Content {
         /// Since the answer.
         lasted_ms: u64,
     },
+    /// The message at `to` grows no more, and has this body now.
+    StreamEnded {
+        to: u64,
+        body: Box<MessageBody>,
+        /// Its sender broke it off, or left it alone.
+        aborted: bool,
+    },
     Unknown {
         /// Of the field in `client.proto`.
         number: u32,
@@ -228,8 +252,20 @@ impl From<wire::Event> for Event {
             Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        let (reactions, poll, edited, deleted) = (Vec::new(), None, None, false);
-        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, poll, edited, erased, deleted }
+        Event {
+            seq,
+            time_ms,
+            sender,
+            client_message_id,
+            content,
+            refers,
+            reactions: Vec::new(),
+            poll: None,
+            edited: None,
+            streaming: None,
+            erased,
+            deleted: false,
+        }
     }
 }
 
@@ -270,6 +306,9 @@ impl From<EventKind> for Content {
                 let (call, caller, outcome) = (call.0, caller.into(), outcome.name().to_owned());
                 Content::CallEnded { call, caller, video, outcome, lasted_ms }
             }
+            EventKind::StreamEnded { to, body, aborted } => {
+                Content::StreamEnded { to: to.0, body: Box::new(MessageBody::from(&body)), aborted }
+            }
             EventKind::Unknown { kind, content } => {
                 Content::Unknown { number: kind, content: STANDARD.encode(content) }
             }
@@ -280,7 +319,7 @@ impl From<EventKind> for Content {
 impl Edited {
     /// `None`: the state of a message that was not edited.
     pub fn of(state: wire::MessageState) -> Option<Edited> {
-        let body = Body::from(state.body?);
+        let body = Body::from(state.body.filter(|_| !state.streaming)?);
         Some(Edited { edits: state.edits, body: Box::new(MessageBody::from(&body)) })
     }
 }

@@ -43,7 +43,7 @@ pub struct NewForward {
 #[derive(Deserialize)]
 struct MessageSeq(#[serde(deserialize_with = "whole")] u64);
 
-/// What was sent to each conversation.
+/// The outcome for each conversation.
 #[derive(Serialize, ToSchema)]
 pub struct Forwarded {
     outcomes: Vec<ForwardOutcome>,

@@ -21,7 +21,7 @@ use crate::key::{self, Key};
 use crate::problem::{Problem, follows_itself, no_such_message};
 use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::bodies::{MessageBody, Refers, schema};
-use crate::routes::event::{Edited, Event};
+use crate::routes::event::{Edited, Event, Streaming};
 use crate::routes::polls::PollState;
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
@@ -50,6 +50,9 @@ pub struct NewMessage {
     /// The content vanishes that many milliseconds after the message is sent.
     #[serde(default, deserialize_with = "whole")]
     expires_in_ms: u64,
+    /// It grows by pieces until its end.
+    #[serde(default)]
+    stream: bool,
 }
 
 /// A field that is there has a value: `null` is none.
@@ -59,9 +62,9 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<
 
 impl NewMessage {
     fn body(self) -> Result<wire::Body, Problem> {
-        let NewMessage { reply_to, thread, mentions, mentions_everyone, expires_in_ms, .. } = self;
+        let NewMessage { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream, .. } = self;
         let body = body_of(self.text, self.body)?;
-        let context = Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms }.context()?;
+        let context = Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }.context()?;
         Ok(wire::Body { kind: body.kind, content: body.content, context })
     }
 }
@@ -93,7 +96,14 @@ impl PartialSchema for NewMessage {
         OneOfBuilder::new()
             .item(message().property("text", schema::text(1, limits::MESSAGE_BYTES)).required("text"))
             .item(message().property("body", schema::body()).required("body"))
-            .description(Some("A text, or a body of any kind."))
+            .item(
+                message()
+                    .property("text", schema::text(0, 0))
+                    .property("stream", schema::yes())
+                    .required("text")
+                    .required("stream"),
+            )
+            .description(Some("A text, or a body of any kind. The first text of a stream may be empty."))
             .into()
     }
 }
@@ -219,6 +229,8 @@ pub async fn history(
     let mut reactions: BTreeMap<u64, Vec<Reaction>> =
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
     let deleted: BTreeSet<u64> = page.states.iter().filter(|state| state.deleted).map(|state| state.seq).collect();
+    let mut streaming: BTreeMap<u64, Streaming> =
+        page.states.iter().filter_map(|state| Some((state.seq, Streaming::of(state)?))).collect();
     let mut edited: BTreeMap<u64, Edited> =
         page.states.into_iter().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
     let mut polls: BTreeMap<u64, PollState> =
@@ -227,6 +239,7 @@ pub async fn history(
         message.poll = polls.remove(&message.seq);
         message.reactions = reactions.remove(&message.seq).unwrap_or_default();
         message.edited = edited.remove(&message.seq);
+        message.streaming = streaming.remove(&message.seq);
         message.deleted = deleted.contains(&message.seq);
     }
     Ok(Answer(Page { messages, head: page.head, more: page.more }))

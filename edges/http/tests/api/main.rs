@@ -38,6 +38,7 @@ mod scheduled;
 mod search;
 mod signals;
 mod stream;
+mod streams;
 mod three_nodes;
 mod typed_bodies;
 mod vanishing;

@@ -1,11 +1,13 @@
 //! Cursors, and changes of messages.
 
 use troupe_core::content::{Bundle, Bundled};
-use troupe_core::feature::{Count, Edits, JoinRequest, OwnReactions, Pin, Pins, Reactions, Tally, Vote};
+use troupe_core::feature::{
+    Count, Edits, JoinRequest, OpenStream, OpenStreams, OwnReactions, Pin, Pins, Reactions, StreamPiece, Tally, Vote,
+};
 use troupe_core::record::Cursor;
-use troupe_core::{Body, Seq};
+use troupe_core::{Body, Intent, Seq};
 
-use super::record;
+use super::{ALICE, NOW, record};
 
 #[test]
 fn cursor() {
@@ -16,6 +18,11 @@ fn cursor() {
 fn reactions() {
     let count = |emoji: &str, users| Count { emoji: emoji.into(), users };
     record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
+    let (started, touched, due) = (NOW, NOW, NOW);
+    let open = OpenStream { sender: ALICE, pieces: 3, bytes: 300, started, touched, due };
+    record("open_stream", &[("open_stream", open)]);
+    record("stream_piece", &[("stream_piece", StreamPiece { text: "wörd ".into() })]);
+    record("open_streams", &[("open_streams", OpenStreams { open: 2 })]);
     record("edits", &[("edits", Edits { seqs: vec![300, 302] })]);
     record("pins", &[("pins", Pins { pins: vec![Pin { seq: 299, by: 1025, time_ms: 1_700_000_000_000 }] })]);
     record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
@@ -23,7 +30,7 @@ fn reactions() {
 
 #[test]
 fn join_request() {
-    record("join_request", &[("join_request", JoinRequest { text: "It is me".to_owned(), at: super::NOW })]);
+    record("join_request", &[("join_request", JoinRequest { text: "It is me".to_owned(), at: NOW })]);
 }
 
 #[test]
@@ -34,7 +41,20 @@ fn polls() {
     record("vote", &[("vote", Vote { options: vec![0, 2] }), ("unknown", Vote { options: vec![] })]);
 }
 
-pub fn bundle() -> Body {
-    let message = Bundled { seq: 299, sender: super::ALICE.0, time_ms: 9, kind: Body::TEXT, content: "hi".into() };
+pub fn intents() -> [(&'static str, Intent); 7] {
+    let to = Seq(299);
+    [
+        ("edit", Intent::Edit { to, body: Body::text("hello, world") }),
+        ("vote", Intent::Vote { to, options: vec![0, 2], remove: false }),
+        ("unvote", Intent::Vote { to, options: vec![], remove: true }),
+        ("close_poll", Intent::ClosePoll { to }),
+        ("recall", Intent::Recall { to, within_ms: 120_000 }),
+        ("bundle", Intent::Bundle(bundle())),
+        ("end_stream", Intent::EndStream { to, text: "hello".into(), aborted: true }),
+    ]
+}
+
+fn bundle() -> Body {
+    let message = Bundled { seq: 299, sender: ALICE.0, time_ms: 9, kind: Body::TEXT, content: "hi".into() };
     Bundle { from: "g1029".into(), messages: vec![message] }.into()
 }

@@ -22,8 +22,8 @@ pub fn body() -> impl Strategy<Value = Body> {
 
 prop_compose! {
     fn context()(
-        reply_to: u64, thread: u64, mentions in vec(any::<u64>(), 0..5), mentions_everyone: bool, expires_in_ms: u64
+        reply_to: u64, thread: u64, mentions in vec(any::<u64>(), 0..5), mentions_everyone: bool, expires_in_ms: u64, stream: bool
     ) -> Context {
-        Context { reply_to, thread, mentions, mentions_everyone, expires_in_ms }
+        Context { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }
     }
 }

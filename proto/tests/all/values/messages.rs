@@ -14,6 +14,7 @@ pub fn kind() -> impl Strategy<Value = EventKind> {
         seq().prop_map(|to| EventKind::Vanished { to }),
         (seq(), options(), any::<bool>()).prop_map(|(to, options, removed)| EventKind::Voted { to, options, removed }),
         (seq(), any::<u32>(), options()).prop_map(|(to, voters, counts)| EventKind::PollClosed { to, voters, counts }),
+        (seq(), body(), any::<bool>()).prop_map(|(to, body, aborted)| EventKind::StreamEnded { to, body, aborted }),
     ]
 }
 
@@ -28,6 +29,7 @@ pub fn intent() -> impl Strategy<Value = Intent> {
         (seq(), options(), any::<bool>()).prop_map(|(to, options, remove)| Intent::Vote { to, options, remove }),
         seq().prop_map(|to| Intent::ClosePoll { to }),
         body().prop_map(Intent::Bundle),
+        (seq(), text(), any::<bool>()).prop_map(|(to, text, aborted)| Intent::EndStream { to, text, aborted }),
         (seq(), number()).prop_map(|(to, within_ms)| Intent::Recall { to, within_ms }),
     ]
 }

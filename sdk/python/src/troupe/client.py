@@ -172,13 +172,15 @@ class Client(Requests):
         mentions: Iterable[UserId | int] = (),
         mentions_everyone: bool = False,
         expires_in_ms: int = 0,
+        stream: bool = False,
     ) -> SendHandle:
         """Puts a message into the outbox, and into the store. Await the handle for its place.
 
         Sending twice with one `id` never creates a second message: the first content stays. `kind` is
         the kind of the body: 1 is text, 1000 and above are the application's own. A typed body, such as
         `wire.ImageBody`, brings its own kind. `reply_to` and `thread` are seqs of messages.
-        The content vanishes `expires_in_ms` after the message is sent, everywhere; 0: it stays.
+        The content vanishes `expires_in_ms` after the message is sent, everywhere; 0: it stays. With `stream`
+        it grows by `write_piece` until `end_stream`, and its first text may be empty.
         """
         driver = self._running()
         if isinstance(body, str):
@@ -187,10 +189,10 @@ class Client(Requests):
             content = bytes(body)
         else:
             kind, content = kind_of(body), body.encode()
-        context = context_of(reply_to, thread, mentions, mentions_everyone, expires_in_ms)
+        context = context_of(reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream)
         if len(content) > limits.MESSAGE_BYTES:
             raise Rejected(f"a message has at most {limits.MESSAGE_BYTES} bytes", "too_large")
-        if kind == TEXT and not content:
+        if kind == TEXT and not content and not stream:
             raise Rejected("a text is not empty", "bad_request")
         if isinstance(driver.state, Kicked):
             raise Stopped(f"the client has stopped: {driver.state.text}")

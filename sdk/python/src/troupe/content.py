@@ -75,7 +75,8 @@ def context_of(
     mentions: Iterable[UserId | int],
     mentions_everyone: bool,
     expires_in_ms: int = 0,
+    stream: bool = False,
 ) -> bytes:
     """What a message refers to, and when it vanishes, encoded. Empty: nothing."""
     users = [int(user) for user in mentions]
-    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms).encode()
+    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms, stream).encode()

@@ -21,7 +21,7 @@ _FLAGS, _CONTENT_HASH = 1000, 1001
 _KINDS = range(5, 1000)
 COUNTS_AS_UNREAD = 1
 TEXT = 1
-_MESSAGE, _EDITED = 5, 12
+_MESSAGE, _EDITED, _STREAM_ENDED = 5, 12, 90
 
 
 @dataclass(slots=True)
@@ -159,6 +159,15 @@ class Vanished:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The message with the seq `to` grows no more, and has this body now."""
+
+    to: Seq
+    body: Message
+    aborted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Voted:
     """The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options."""
 
@@ -281,7 +290,7 @@ class Unsupported:
 
 Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked | JoinAsked | JoinClosed
 Call = CallStarted | CallAnswered | CallEnded
-OfMessage = Reacted | Edited | Recalled | Pinned | Vanished | Voted | PollClosed
+OfMessage = Reacted | Edited | Recalled | Pinned | Vanished | Voted | PollClosed | StreamEnded
 EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | OfMessage | Moderation | Call | Unsupported
 
 
@@ -303,7 +312,7 @@ class Event:
     def is_erased(self) -> bool:
         """Whether it is a message, or an edit of one, whose content was recalled or has vanished."""
         kind = self.kind
-        return isinstance(kind, Unsupported) and kind.kind in (_MESSAGE, _EDITED) and not kind.content
+        return isinstance(kind, Unsupported) and kind.kind in (_MESSAGE, _EDITED, _STREAM_ENDED) and not kind.content
 
 
 def of_wire(event: WireEvent) -> Event:
@@ -347,6 +356,9 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 13, wire.Recalled(kind.to).encode()
     elif isinstance(kind, Vanished):
         number, content = 40, wire.Vanished(kind.to).encode()
+    elif isinstance(kind, StreamEnded):
+        body = wire.Body(kind.body.kind, kind.body.content)
+        number, content = _STREAM_ENDED, wire.StreamEnded(kind.to, body, kind.aborted).encode()
     elif isinstance(kind, Voted):
         number, content = 14, wire.Voted(kind.to, list(kind.options), kind.removed).encode()
     elif isinstance(kind, PollClosed):
@@ -471,6 +483,15 @@ def _vanished(content: bytes) -> EventKind | None:
     return Vanished(Seq(wire.Vanished.decode(content).to))
 
 
+def _stream_ended(content: bytes) -> EventKind | None:
+    from . import wire
+
+    ended = wire.StreamEnded.decode(content)
+    if ended.body is None:
+        return None
+    return StreamEnded(Seq(ended.to), Message(ended.body.kind, ended.body.content), ended.aborted)
+
+
 def _voted(content: bytes) -> EventKind | None:
     from . import wire
 
@@ -587,4 +608,5 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     50: _call_started,
     51: _call_answered,
     52: _call_ended,
+    _STREAM_ENDED: _stream_ended,
 }

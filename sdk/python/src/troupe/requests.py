@@ -226,6 +226,16 @@ class Requests(HookRequests, PersonalRequests):
                 return outcomes
             after = page.next
 
+    async def write_piece(self, conversation: str, seq: int, index: int, text: str) -> None:
+        """Appends a piece to an own stream. `index` is the number of pieces before it: a repeat is harmless."""
+        await self.call(wire.WritePiece(conversation, seq, index, text), wire.Done)
+
+    async def end_stream(
+        self, conversation: str, seq: int, text: str = "", *, aborted: bool = False, request: bytes | None = None
+    ) -> Acked:
+        """Ends an own stream with this text, or with what was streamed."""
+        return await self._step(wire.EndStream(request or self.request_id(), conversation, seq, text, aborted))
+
     async def votes(self, conversation: str, poll: int) -> list[wire.UserVote]:
         """All votes of a poll that is not anonymous, in order of the ids of their users."""
         votes: list[wire.UserVote] = []
@@ -239,7 +249,7 @@ class Requests(HookRequests, PersonalRequests):
             after = last
 
     async def _step(
-        self, message: wire.Call | wire.EditMessage | wire.RecallMessage | wire.Vote | wire.ClosePoll
+        self, message: wire.Call | wire.EditMessage | wire.RecallMessage | wire.Vote | wire.ClosePoll | wire.EndStream
     ) -> Acked:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)

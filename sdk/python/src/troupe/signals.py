@@ -11,4 +11,6 @@ RINGING = 9
 # A session description, and a candidate, of WebRTC.
 DESCRIPTION = 10
 CANDIDATE = 11
+# A stream has grown; the payload is a `wire.StreamPiece`. Only nodes send it.
+PIECE = 90
 OF_APPLICATIONS = 1_000

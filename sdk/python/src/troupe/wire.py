@@ -120,6 +120,7 @@ class Context(Message):
     mentions: list[int] = field(default_factory=list)
     mentions_everyone: bool = False
     expires_in_ms: int = 0
+    stream: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -316,6 +317,8 @@ class ClientFrame(Message):
     list_hooks: ListHooks | None = None
     list_dead: ListDead | None = None
     search: Search | None = None
+    write_piece: WritePiece | None = None
+    end_stream: EndStream | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -652,6 +655,14 @@ class Vanished(Message):
 
 
 @dataclass(slots=True)
+class StreamEnded(Message):
+    to: int = 0
+    body: Body | None = None
+    aborted: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Voted(Message):
     to: int = 0
     options: list[int] = field(default_factory=list)
@@ -805,6 +816,8 @@ class MessageState(Message):
     erased: bool = False
     edits: list[int] = field(default_factory=list)
     body: Body | None = None
+    streaming: bool = False
+    pieces: int = 0
     deleted: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -969,6 +982,33 @@ class ForwardOutcome(Message):
     conversation: str = ""
     acks: list[SendAck] = field(default_factory=list)
     failure: Failure | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class WritePiece(Message):
+    conversation: str = ""
+    seq: int = 0
+    index: int = 0
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class StreamPiece(Message):
+    message: int = 0
+    index: int = 0
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EndStream(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    text: str = ""
+    aborted: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2256,6 +2296,7 @@ Context.FIELDS = (
     Field(3, "mentions", "uint64", repeated=True),
     Field(4, "mentions_everyone", "bool"),
     Field(100, "expires_in_ms", "uint64"),
+    Field(150, "stream", "bool"),
 )
 Attachment.FIELDS = (
     Field(1, "hash", "bytes"),
@@ -2407,6 +2448,8 @@ ClientFrame.FIELDS = (
     Field(265, "list_hooks", "message", message=ListHooks, explicit=True, oneof="request"),
     Field(266, "list_dead", "message", message=ListDead, explicit=True, oneof="request"),
     Field(290, "search", "message", message=Search, explicit=True, oneof="request"),
+    Field(300, "write_piece", "message", message=WritePiece, explicit=True, oneof="request"),
+    Field(301, "end_stream", "message", message=EndStream, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -2623,6 +2666,11 @@ Recalled.FIELDS = (
 Vanished.FIELDS = (
     Field(1, "to", "uint64"),
 )
+StreamEnded.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "body", "message", message=Body),
+    Field(3, "aborted", "bool"),
+)
 Voted.FIELDS = (
     Field(1, "to", "uint64"),
     Field(2, "options", "uint32", repeated=True),
@@ -2712,6 +2760,8 @@ MessageState.FIELDS = (
     Field(2, "erased", "bool"),
     Field(3, "edits", "uint64", repeated=True),
     Field(4, "body", "message", message=Body),
+    Field(150, "streaming", "bool"),
+    Field(151, "pieces", "uint64"),
     Field(160, "deleted", "bool"),
 )
 PollState.FIELDS = (
@@ -2822,6 +2872,24 @@ ForwardOutcome.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "acks", "message", message=SendAck, repeated=True),
     Field(3, "failure", "message", message=Failure),
+)
+WritePiece.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "index", "uint64"),
+    Field(4, "text", "string"),
+)
+StreamPiece.FIELDS = (
+    Field(1, "message", "uint64"),
+    Field(2, "index", "uint64"),
+    Field(3, "text", "string"),
+)
+EndStream.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "text", "string"),
+    Field(5, "aborted", "bool"),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),

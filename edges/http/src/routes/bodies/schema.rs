@@ -19,6 +19,10 @@ pub fn text(least: usize, most: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(least)).max_length(Some(most))
 }
 
+pub fn yes() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]))
+}
+
 fn pattern(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
 }
@@ -80,6 +84,7 @@ pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
         .property("mentions", users.description(Some("Users, each once.")))
         .property("mentions_everyone", ObjectBuilder::new().schema_type(Type::Boolean))
         .property("expires_in_ms", expiry())
+        .property("stream", ObjectBuilder::new().schema_type(Type::Boolean))
 }
 
 fn poll() -> ObjectBuilder {
