@@ -288,14 +288,15 @@ impl ConversationState {
         self.context.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 
-    /// Positions of others are not pushed in groups above `MEMBERS_SEEING_CURSORS`.
+    /// Positions of others are not pushed in groups above `MEMBERS_SEEING_CURSORS`, and in those
+    /// that hide their members.
     fn shows_cursors(&self) -> bool {
         match self.conversation {
             ConversationId::Everyone => false,
             ConversationId::Direct { .. } => true,
             ConversationId::Group(_) => {
                 let row = self.context.view().conversation(self.conversation).ok().flatten();
-                row.is_some_and(|row| row.members as usize <= limits::MEMBERS_SEEING_CURSORS)
+                row.is_some_and(|row| row.members as usize <= limits::MEMBERS_SEEING_CURSORS && !row.no_contact)
             }
         }
     }

@@ -61,6 +61,7 @@ pub mod list_votes;
 pub mod login;
 pub mod logout;
 pub mod mark_read;
+mod meeting;
 pub mod passwordless;
 pub mod pin_message;
 pub mod post_hook;

@@ -5,16 +5,19 @@ use troupe_core::planted::Bug;
 use troupe_core::{Command, ConversationId, UserId, machine};
 use troupe_proto::client;
 
-use super::cost::{CHANGE, Cost, NAMED};
+use super::cost::{CHANGE, Cost, NAMED, SEARCH};
 use super::create_group::exist;
+use super::meeting::may_ask;
 use super::{Answered, Operation};
 use crate::message::{Refusal, wire};
 use crate::service::{Caller, Service};
 
 impl Operation for wire::ChangeContact {
-    /// A commit in the user's shard, and one in another.
+    /// A commit in the user's shard, and one in another. A request is preceded by questions to the
+    /// shards of the user's groups.
     fn cost(&self) -> Cost {
-        Cost::Units(CHANGE + NAMED)
+        let asks = matches!(self.change, Some(wire::change_contact::Change::Ask(_)));
+        Cost::Units(CHANGE + NAMED + if asks { SEARCH / 2 } else { 0 })
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
@@ -30,6 +33,9 @@ impl Operation for wire::ChangeContact {
         }
         if names {
             exist(&service, user, &[other]).await?;
+        }
+        if asks {
+            may_ask(&service, &caller, other).await?;
         }
         let done = service.commit_done(command).await?;
         if blocks && !service.planted().is(Bug::BlockNotSent) {

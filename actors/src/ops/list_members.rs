@@ -1,7 +1,7 @@
 //! `list_members`: a page of a conversation's members, in order of their ids, with their cursors.
 
 use troupe_core::event::Role;
-use troupe_core::feature::Mute;
+use troupe_core::feature::{MEMBERS_HIDDEN, Mute, shows_members};
 use troupe_core::{ConversationId, Rejection, UserId, limits};
 use troupe_proto::client;
 use troupe_store::rows::View;
@@ -46,7 +46,13 @@ fn page(
     if visible_from(view, conversation, user)?.is_none() {
         return Ok(Err(Rejection::NotMember.into()));
     }
-    let mutes = view.conversation(conversation)?.is_some_and(|row| row.mutes > 0);
+    let row = view.conversation(conversation)?.unwrap_or_default();
+    if let Some(member) = view.member(conversation, user)?
+        && !shows_members(&row, member.role)
+    {
+        return Ok(Err(Rejection::from(MEMBERS_HIDDEN).into()));
+    }
+    let mutes = row.mutes > 0;
     let mut rows: Vec<(UserId, Role)> = match conversation {
         ConversationId::Everyone => Vec::new(),
         ConversationId::Direct { low, high } => {

@@ -4,7 +4,7 @@
 //! Both read one row and one position of each member, so larger groups do not show it.
 
 use troupe_core::error::Refused;
-use troupe_core::feature::NO_SUCH_MESSAGE;
+use troupe_core::feature::{MEMBERS_HIDDEN, NO_SUCH_MESSAGE, shows_members};
 use troupe_core::planted::Bug;
 use troupe_core::readers::{Position, Readers, is_message};
 use troupe_core::{ConversationId, Rejection, Seq, UserId, limits};
@@ -78,6 +78,10 @@ fn page(
     (after, limit): (UserId, usize),
     planted: bool,
 ) -> Found<wire::Readers> {
+    let row = view.conversation(conversation)?.unwrap_or_default();
+    if view.member(conversation, user)?.is_some_and(|member| !shows_members(&row, member.role)) {
+        return Ok(Err(Rejection::from(MEMBERS_HIDDEN).into()));
+    }
     let (since, positions) = match positions(view, conversation, user)? {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),

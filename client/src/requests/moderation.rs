@@ -29,7 +29,7 @@ pub struct BanInfo {
 
 impl Client {
     pub async fn group(&self, group: ConversationId) -> Result<GroupInfo> {
-        match self.call(Request::ShowGroup(wire::ShowGroup { conversation: group.to_string() })).await? {
+        match self.call(Request::ShowGroup(wire::ShowGroup { conversation: group.to_string(), user_id: 0 })).await? {
             Message::Group(group) => Ok(GroupInfo {
                 settings: group.settings.unwrap_or_default().into(),
                 notice_by: Some(UserId(group.notice_by)).filter(|by| by.0 != 0),

@@ -1,9 +1,10 @@
 //! The settings of a group: name, notice, avatar, who joins, what newcomers see, slow mode, a mute
-//! of all members, retention, and the policy. One change may set several of them. A direct
-//! conversation has the retention only, which either user sets.
+//! of all members, contact between members, retention, and the policy. One change may set several
+//! of them. A direct conversation has the retention only, which either user sets.
 
 use prost::Message;
 
+use super::meeting::{MEMBERS_HIDDEN, NO_CONTACT};
 use super::policy::{Act, Policy, permit};
 use super::{check_name, demand};
 use crate::error::{Refused, Rejection};
@@ -20,7 +21,7 @@ pub(super) const BAD_TIME: Refused = Refused {
     code: "bad_time",
     text: "this time is in the past, or above 2^53: name a later one in milliseconds since 1970, or 0 for none",
 };
-pub(super) const REFUSALS: &[Refused] = &[BAD_TIME];
+pub(super) const REFUSALS: &[Refused] = &[BAD_TIME, NO_CONTACT, MEMBERS_HIDDEN];
 
 /// The greatest time that JSON and JavaScript keep exact. It stands for no end.
 const LAST_TIME: u64 = (1 << 53) - 1;
@@ -51,6 +52,9 @@ pub struct Settings {
     pub muted_until: Option<u64>,
     #[prost(message, repeated, tag = "8")]
     pub permissions: Vec<Permission>,
+    /// Members may not get to know each other: [`super::meeting`].
+    #[prost(bool, optional, tag = "9")]
+    pub no_contact: Option<bool>,
     /// New messages vanish after so many seconds; zero: they stay.
     #[prost(uint64, optional, tag = "100")]
     pub retention_seconds: Option<u64>,
@@ -95,6 +99,7 @@ impl Settings {
             slow_seconds: Some(row.slow_seconds.into()),
             muted_until: Some(row.muted_until.0),
             permissions: Act::ALL.into_iter().map(permission).collect(),
+            no_contact: Some(row.no_contact),
             retention_seconds: Some(row.retention_seconds.into()),
         }
     }
@@ -113,6 +118,7 @@ impl Settings {
             (self.slow_seconds.is_some(), "slow mode"),
             (self.muted_until.is_some(), "mute of all"),
             (!self.permissions.is_empty(), "permissions"),
+            (self.no_contact.is_some(), "contact between members"),
             (self.retention_seconds.is_some(), "retention"),
         ];
         let named: Vec<&str> = named.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect();
@@ -203,7 +209,7 @@ impl Step<'_> {
             (settings.notice.is_some() || settings.avatar.is_some(), Act::Notice),
             (settings.join != 0 || settings.history != 0 || settings.slow_seconds.is_some(), Act::Settings),
             (settings.muted_until.is_some(), Act::Mute),
-            (settings.retention_seconds.is_some(), Act::Settings),
+            (settings.no_contact.is_some() || settings.retention_seconds.is_some(), Act::Settings),
         ];
         needs.into_iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, act)| permit(role, row, act))?;
         demand(settings.permissions.is_empty() || role == Some(Role::Owner))?;
@@ -235,6 +241,7 @@ impl Step<'_> {
         if let Some(until) = settings.muted_until {
             row.muted_until = Timestamp(until);
         }
+        row.no_contact = settings.no_contact.unwrap_or(row.no_contact);
         if let Some(retention) = settings.retention_seconds {
             row.retention_seconds = retention as u32;
         }

@@ -50,6 +50,8 @@ record! {
         pub join_requests: u32 = 59,
         /// Pinned messages.
         pub pins: u32 = 60,
+        /// Members may not get to know each other.
+        pub no_contact: bool = 61,
         /// New messages vanish after so many seconds; zero: they stay.
         pub retention_seconds: u32 = 100,
         /// The first and the last of a run of vanished messages. Between them stands nothing to

@@ -182,6 +182,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "contact_blocked"
             | "not_for_bots"
             | "bad_hook"
+            | "no_contact"
+            | "members_hidden"
             | "bad_file_link",
         ) => StatusCode::FORBIDDEN,
         (

@@ -1,6 +1,6 @@
 //! Settings of groups as clients see them: the same bytes as core's.
 
-use troupe_core::feature::{Permission, Settings};
+use troupe_core::feature::{Meeting, Permission, Settings};
 
 use crate::wire::client as wire;
 
@@ -24,6 +24,7 @@ impl From<wire::GroupSettings> for Settings {
             slow_seconds,
             muted_until_ms,
             permissions,
+            no_contact,
             retention_seconds,
         } = settings;
         let permission = |of: wire::Permission| Permission { act: number(of.act), role: number(of.role) };
@@ -36,6 +37,7 @@ impl From<wire::GroupSettings> for Settings {
             slow_seconds,
             muted_until: muted_until_ms,
             permissions: permissions.into_iter().map(permission).collect(),
+            no_contact,
             retention_seconds,
         }
     }
@@ -53,7 +55,28 @@ impl From<&Settings> for wire::GroupSettings {
             slow_seconds: settings.slow_seconds,
             muted_until_ms: settings.muted_until,
             permissions: settings.permissions.iter().map(permission).collect(),
+            no_contact: settings.no_contact,
             retention_seconds: settings.retention_seconds,
+        }
+    }
+}
+
+impl From<Meeting> for wire::Meeting {
+    fn from(meeting: Meeting) -> wire::Meeting {
+        match meeting {
+            Meeting::Apart => wire::Meeting::Apart,
+            Meeting::Allowed => wire::Meeting::Allowed,
+            Meeting::Refused => wire::Meeting::Refused,
+        }
+    }
+}
+
+impl From<wire::Meeting> for Meeting {
+    fn from(meeting: wire::Meeting) -> Meeting {
+        match meeting {
+            wire::Meeting::Apart => Meeting::Apart,
+            wire::Meeting::Allowed => Meeting::Allowed,
+            wire::Meeting::Refused => Meeting::Refused,
         }
     }
 }

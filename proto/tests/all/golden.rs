@@ -210,6 +210,7 @@ fn settings() -> Settings {
         slow_seconds: Some(30),
         muted_until: Some(0),
         permissions: vec![Permission { act: 4, role: 1 }],
+        no_contact: None,
         retention_seconds: Some(60),
     }
 }

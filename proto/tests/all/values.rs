@@ -181,11 +181,13 @@ pub fn settings() -> impl Strategy<Value = Settings> {
     let permission = (1..10u32, 1..4u32).prop_map(|(act, role)| Permission { act, role });
     let texts = (option::of(text()), option::of(text()), option::of(text()));
     let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()), option::of(number()));
-    (texts, numbers, vec(permission, 0..4)).prop_map(
-        |((name, notice, avatar), (join, history, slow_seconds, muted_until, retention_seconds), permissions)| {
-            Settings { name, notice, avatar, join, history, slow_seconds, muted_until, permissions, retention_seconds }
-        },
-    )
+    let numbers = (numbers, option::of(any::<bool>()));
+    (texts, numbers, vec(permission, 0..4)).prop_map(|((name, notice, avatar), (numbers, no_contact), permissions)| {
+        let (join, history, slow_seconds, muted_until, retention_seconds) = numbers;
+        let texts = Settings { name, notice, avatar, ..Settings::default() };
+        let times = Settings { slow_seconds, muted_until, retention_seconds, ..texts };
+        Settings { join, history, permissions, no_contact, ..times }
+    })
 }
 
 pub fn event() -> impl Strategy<Value = Event> {

@@ -151,7 +151,8 @@ ACTS[20] = "recall";
 
 /** The settings that are present, as the API takes them. */
 export function settingsBody(settings: wire.GroupSettings): Json {
-  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions, retentionSeconds } = settings;
+  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions } = settings;
+  const { noContact, retentionSeconds } = settings;
   const given = {
     name,
     notice,
@@ -160,6 +161,7 @@ export function settingsBody(settings: wire.GroupSettings): Json {
     history: HISTORY[history] || undefined,
     slow_seconds: slowSeconds,
     muted_until_ms: mutedUntilMs,
+    no_contact: noContact,
     retention_seconds: retentionSeconds,
   };
   const roles = permissions.map(({ act, role }) => [ACTS[act] ?? "", roleName(role)]);
@@ -171,6 +173,7 @@ export function settingsBody(settings: wire.GroupSettings): Json {
 export function settingsOf(body: Json): Init<wire.GroupSettings> {
   const text = (name: string) => (body[name] === undefined ? undefined : textOf(body[name]));
   const number = (name: string) => (body[name] === undefined ? undefined : numberOf(body[name]));
+  const noContact = body["no_contact"] === undefined ? undefined : body["no_contact"] === true;
   const permissions = Object.entries(objectOf(body["permissions"] ?? {}));
   return {
     name: text("name"),
@@ -180,6 +183,7 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
     history: HISTORY.indexOf(text("history") ?? ""),
     slowSeconds: number("slow_seconds"),
     mutedUntilMs: number("muted_until_ms"),
+    noContact,
     retentionSeconds: number("retention_seconds"),
     permissions: permissions.map(([act, role]) => ({ act: ACTS.indexOf(act), role: roleOf(role) })),
   };

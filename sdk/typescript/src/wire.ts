@@ -96,6 +96,14 @@ export const Act = {
 /** A value of Act, or one of a later version. */
 export type Act = number;
 
+export const Meeting = {
+  MEETING_APART: 0,
+  MEETING_ALLOWED: 1,
+  MEETING_REFUSED: 2,
+} as const;
+/** A value of Meeting, or one of a later version. */
+export type Meeting = number;
+
 export const Viewers = {
   VIEWERS_EVERYONE: 0,
   VIEWERS_CONTACTS: 1,
@@ -1846,6 +1854,7 @@ export interface GroupSettings {
   slowSeconds?: number | undefined;
   mutedUntilMs?: number | undefined;
   permissions: Permission[];
+  noContact?: boolean | undefined;
   retentionSeconds?: number | undefined;
 }
 export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettings", [
@@ -1857,6 +1866,7 @@ export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettin
   [6, "slowSeconds", "uint64", "optional"],
   [7, "mutedUntilMs", "uint64", "optional"],
   [8, "permissions", () => Permission, "repeated"],
+  [9, "noContact", "bool", "optional"],
   [100, "retentionSeconds", "uint64", "optional"],
 ]);
 
@@ -1871,9 +1881,11 @@ export const Permission = /* @__PURE__ */ message<Permission>("Permission", [
 
 export interface ShowGroup {
   conversation: string;
+  userId: number;
 }
 export const ShowGroup = /* @__PURE__ */ message<ShowGroup>("ShowGroup", [
   [1, "conversation", "string"],
+  [2, "userId", "uint64"],
 ]);
 
 export interface Group {
@@ -1882,6 +1894,7 @@ export interface Group {
   noticeBy: number;
   noticeMs: number;
   bans: number;
+  meeting: Meeting;
 }
 export const Group = /* @__PURE__ */ message<Group>("Group", [
   [1, "conversation", "string"],
@@ -1889,6 +1902,7 @@ export const Group = /* @__PURE__ */ message<Group>("Group", [
   [3, "noticeBy", "uint64"],
   [4, "noticeMs", "uint64"],
   [5, "bans", "uint32"],
+  [6, "meeting", "enum"],
 ]);
 
 export interface NewLink {

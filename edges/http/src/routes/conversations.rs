@@ -164,6 +164,11 @@ pub struct ChangeConversation {
     /// The least role for each act: `rename`, `add`, `remove`, `pin`, `notice`, `mute`, `ban`,
     /// `settings`, `invite`. Owners may change it.
     permissions: BTreeMap<String, Role>,
+    /// Plain members may not get to know each other: they see no list of members, and ask each
+    /// other for no contact.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = bool)]
+    no_contact: Option<bool>,
     /// New messages vanish so many seconds after they are sent; 0: they stay.
     #[serde(deserialize_with = "whole_given")]
     #[schema(value_type = u64, minimum = 0, maximum = 31622400)]
@@ -182,6 +187,7 @@ impl ChangeConversation {
             slow_seconds,
             muted_until_ms,
             permissions,
+            no_contact,
             retention_seconds,
         } = self;
         let permission = |(act, role): (String, Role)| {
@@ -199,6 +205,7 @@ impl ChangeConversation {
             slow_seconds,
             muted_until_ms,
             permissions,
+            no_contact,
             retention_seconds,
         };
         let rest = wire::GroupSettings { name: None, ..settings.clone() };

@@ -101,6 +101,9 @@ pub struct Settings {
     /// The least role for each act.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     permissions: BTreeMap<String, Role>,
+    /// Plain members may not get to know each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_contact: Option<bool>,
     /// New messages vanish so many seconds after they are sent; 0: they stay.
     #[serde(skip_serializing_if = "Option::is_none")]
     retention_seconds: Option<u64>,
@@ -114,9 +117,20 @@ impl From<wire::GroupSettings> for Settings {
             Some((act.name().to_owned(), Role::of_wire(of.role())))
         };
         let permissions = settings.permissions.iter().filter_map(permission).collect();
-        let wire::GroupSettings { name, notice, avatar, slow_seconds, muted_until_ms, retention_seconds, .. } =
-            settings;
-        Settings { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions, retention_seconds }
+        let wire::GroupSettings { name, notice, avatar, slow_seconds, muted_until_ms, .. } = settings;
+        let wire::GroupSettings { no_contact, retention_seconds, .. } = settings;
+        Settings {
+            name,
+            notice,
+            avatar,
+            join,
+            history,
+            slow_seconds,
+            muted_until_ms,
+            permissions,
+            no_contact,
+            retention_seconds,
+        }
     }
 }
 
@@ -138,8 +152,8 @@ pub struct Group {
     params(("conversation" = inline(Conversation), Path)), responses((status = 200, body = Group)))]
 pub async fn settings(asker: Asker, Path(conversation): Path<String>) -> Result<Answer<Group>, Problem> {
     let conversation = conversation_of_path(&conversation)?.to_string();
-    let group = asker.perform(wire::ShowGroup { conversation }).await?;
-    let wire::Group { conversation, settings, notice_by, notice_ms, bans } = group;
+    let group = asker.perform(wire::ShowGroup { conversation, user_id: 0 }).await?;
+    let wire::Group { conversation, settings, notice_by, notice_ms, bans, meeting: _ } = group;
     let notice_by = Some(Id(notice_by)).filter(|by| by.0 != 0);
     Ok(Answer(Group { conversation, settings: settings.unwrap_or_default().into(), notice_by, notice_ms, bans }))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use troupe_raft::api::LoginPolicy;
 
 use crate::administration::administrator;
-use crate::harness::one_node;
+use crate::harness::{one_node, within};
 use crate::http::{Http, Said};
 use crate::stream::Stream;
 
@@ -142,6 +142,50 @@ async fn a_strangers_first_message_waits_where_the_user_wants_it() {
     let accept = ann.post(&format!("/v1/invitations/{direct}/accept"), json!({ "seq": 1 })).await;
     assert_eq!(accept.status, 204);
     assert!(listed().await);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn plain_members_of_a_group_without_contact_do_not_get_to_know_each_other() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob, eve) =
+        (Http::user(&node, "ann").await, Http::user(&node, "bob").await, Http::user(&node, "eve").await);
+    let group = ann.group("The team", &[&bob.user, &eve.user]).await;
+    let path = format!("/v1/conversations/{group}");
+    let members = format!("{path}/members");
+    assert_eq!(bob.get(&members).await.good()["members"].as_array().map(Vec::len), Some(3));
+    assert_eq!(bob.patch(&path, json!({ "no_contact": true })).await.code(403), "not_allowed");
+    ann.patch(&path, json!({ "no_contact": true })).await.good();
+    assert_eq!(bob.get(&format!("{path}/settings")).await.good()["no_contact"], json!(true));
+    assert_eq!(bob.get(&members).await.code(403), "members_hidden");
+    assert_eq!(ann.get(&members).await.good()["members"].as_array().map(Vec::len), Some(3));
+    let said = ann.send(&group, "hello").await;
+    let readers = format!("{path}/messages/{said}/readers");
+    assert_eq!(bob.get(&readers).await.code(403), "members_hidden");
+    assert_eq!(bob.get(&format!("{path}/readers?seqs={said}")).await.good()["counts"][0]["seen_by"], json!(2));
+
+    // The list of a user may be a moment behind its groups.
+    let ask = async |by: &Http, of: &Http| put(by, &format!("/v1/contacts/{}", of.user), Some(json!({}))).await;
+    let listed = async |group: &str| {
+        while !bob.get("/v1/conversations").await.good().to_string().contains(group) {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(listed(&group)).await;
+    assert_eq!(ask(&bob, &eve).await.code(403), "no_contact");
+    assert_eq!(ask(&bob, &ann).await.good()["state"], json!("requested"), "she keeps the group");
+    // Another group that both are in lets them.
+    let other = ann.group("Friends", &[&bob.user, &eve.user]).await;
+    within(listed(&other)).await;
+    assert_eq!(ask(&bob, &eve).await.good()["state"], json!("requested"));
+    ann.delete(&format!("/v1/conversations/{other}/members/{}", bob.user)).await.good();
+    let received = async || {
+        while eve.get(&format!("/v1/contacts/{}", bob.user)).await.good()["state"] != "received" {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(received()).await;
+    assert_eq!(ask(&eve, &bob).await.good()["state"], json!("mutual"), "it answers a request");
     node.stop().await;
 }
 

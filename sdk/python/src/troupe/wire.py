@@ -88,6 +88,12 @@ class Act(IntEnum):
     ACT_RECALL = 20
 
 
+class Meeting(IntEnum):
+    MEETING_APART = 0
+    MEETING_ALLOWED = 1
+    MEETING_REFUSED = 2
+
+
 class Viewers(IntEnum):
     VIEWERS_EVERYONE = 0
     VIEWERS_CONTACTS = 1
@@ -1294,6 +1300,7 @@ class GroupSettings(Message):
     slow_seconds: int | None = None
     muted_until_ms: int | None = None
     permissions: list[Permission] = field(default_factory=list)
+    no_contact: bool | None = None
     retention_seconds: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -1308,6 +1315,7 @@ class Permission(Message):
 @dataclass(slots=True)
 class ShowGroup(Message):
     conversation: str = ""
+    user_id: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1318,6 +1326,7 @@ class Group(Message):
     notice_by: int = 0
     notice_ms: int = 0
     bans: int = 0
+    meeting: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -3080,6 +3089,7 @@ GroupSettings.FIELDS = (
     Field(6, "slow_seconds", "uint64", explicit=True),
     Field(7, "muted_until_ms", "uint64", explicit=True),
     Field(8, "permissions", "message", message=Permission, repeated=True),
+    Field(9, "no_contact", "bool", explicit=True),
     Field(100, "retention_seconds", "uint64", explicit=True),
 )
 Permission.FIELDS = (
@@ -3088,6 +3098,7 @@ Permission.FIELDS = (
 )
 ShowGroup.FIELDS = (
     Field(1, "conversation", "string"),
+    Field(2, "user_id", "uint64"),
 )
 Group.FIELDS = (
     Field(1, "conversation", "string"),
@@ -3095,6 +3106,7 @@ Group.FIELDS = (
     Field(3, "notice_by", "uint64"),
     Field(4, "notice_ms", "uint64"),
     Field(5, "bans", "uint32"),
+    Field(6, "meeting", "enum"),
 )
 NewLink.FIELDS = (
     Field(1, "code", "string"),
