@@ -103,7 +103,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    pub const ALL: [Promise; 26] = [
+    pub const ALL: [Promise; 27] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -188,7 +188,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 26] = [
+pub const ALL: [Checker; 27] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),

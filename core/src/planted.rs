@@ -216,7 +216,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 79] = [
+    pub const ALL: [Bug; 81] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,

@@ -361,6 +361,7 @@ impl Reference {
             (Intent::MakeLink { .. } | Intent::RevokeLink { .. } | Intent::JoinByLink { .. }, _) => {
                 panic!("no story has links")
             }
+            (Intent::Bundle(_) | Intent::EndStream { .. }, _) => panic!("no story has bundles or streams"),
             (Intent::StartCall { .. } | Intent::AnswerCall { .. } | Intent::EndCall { .. }, _) => {
                 panic!("no story has calls")
             }

@@ -12,8 +12,8 @@ mod total;
 mod values;
 
 use troupe_core::feature::{
-    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OwnReactions, Pins, Reactions, Scheduled,
-    ScheduledCount, Tally, Vote,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, JoinRequest, Mute, OpenStream, OpenStreams, OwnReactions, Pins,
+    Reactions, Scheduled, ScheduledCount, StreamPiece, Tally, Vote,
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
