@@ -3,19 +3,20 @@
 //! Every node counts by itself. A [`Payer`] belongs to one connection: its address pays from the
 //! start, and its user pays too from the login on. The operations in [`crate::ops`] have the costs.
 
-use std::sync::{Arc, OnceLock};
+mod payer;
+
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::time::Instant;
 use troupe_core::budget::{Gcra, Nanos, Rate, Table};
 use troupe_core::{ConversationId, UserId, limits};
-
 use troupe_proto::client::Limit;
 
 use crate::address::Address;
 use crate::message::Refusal;
-use crate::ops::cost::Cost;
+
+pub use payer::Payer;
 
 /// Limits that the operator may set. Zero is no limit, except where the field says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -346,63 +347,6 @@ fn limited(limit: Limit, wait: Nanos) -> Refusal {
 
 /// The longest pause of a connection before it is refused.
 const PATIENCE: Nanos = limits::PACE_MS * 1_000_000;
-
-/// The payments of one connection.
-pub struct Payer {
-    budgets: Arc<Budgets>,
-    address: Address,
-    user: OnceLock<UserId>,
-    heartbeats: Mutex<Gcra>,
-}
-
-impl Payer {
-    pub fn new(budgets: Arc<Budgets>, address: Address) -> Payer {
-        Payer { budgets, address, user: OnceLock::new(), heartbeats: Mutex::default() }
-    }
-
-    pub fn address(&self) -> Address {
-        self.address
-    }
-
-    /// A connection has one user in its life.
-    pub fn logged_in(&self, user: UserId) {
-        let _ = self.user.set(user);
-    }
-
-    /// Charges the user afterwards for a request that cost more than its price.
-    pub fn owe(&self, units: u64) {
-        if let Some(user) = self.user.get().filter(|_| units > 0) {
-            self.budgets.owe(*user, units);
-        }
-    }
-
-    /// Returns the part of a cost that the answer was not worth.
-    pub fn settle(&self, paid: Cost, worth: Option<u64>) {
-        if let (Cost::Units(paid), Some(worth)) = (paid, worth)
-            && worth < paid
-        {
-            self.budgets.give_back(self.address, self.user.get().copied(), paid - worth);
-        }
-    }
-
-    /// Pays for one frame. Heartbeats and entries never wait for messages.
-    pub fn pay(&self, cost: Cost) -> Verdict {
-        let paid = match cost {
-            Cost::Heartbeat => {
-                let rate = Rate::per_second(limits::HEARTBEATS.0, limits::HEARTBEATS.1);
-                // A peer that beats faster is read more slowly, and never refused.
-                self.heartbeats.lock().take(self.budgets.now(), rate, 1, Nanos::MAX).or(Ok(0))
-            }
-            Cost::Entry => self.budgets.entry(self.address),
-            Cost::Units(units) => self.budgets.work(self.address, self.user.get().copied(), units),
-        };
-        match paid {
-            Ok(0) => Verdict::Pass,
-            Ok(wait) => Verdict::Pace(Duration::from_nanos(wait)),
-            Err(wait) => Verdict::Refuse(Duration::from_nanos(wait)),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

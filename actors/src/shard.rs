@@ -10,6 +10,7 @@
 mod due;
 mod entities;
 mod hooks;
+mod leading;
 mod outbox_relay;
 mod reads;
 mod requests;

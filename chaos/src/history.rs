@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use troupe_core::event::ContentHash;
 use troupe_core::{Body, Event, EventKind};
 
-pub use self::finals::{FinalContact, FinalGate, FinalLog, Kept};
+pub use self::finals::{FinalContact, FinalGate, FinalHook, FinalLog, Kept};
+pub use self::pages::State;
 pub use self::polls::{PollStep, PollVotes};
 pub use self::steps::{CallStep, Rule};
 
@@ -207,14 +208,6 @@ pub enum Record {
     Fault { at: u64, text: String },
 }
 
-/// A hook on a disk at the end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FinalHook {
-    pub delivered: u64,
-    /// Events that were given up.
-    pub dead: Vec<u64>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactAct {
@@ -291,16 +284,6 @@ impl Change {
             _ => None,
         }
     }
-}
-
-/// The present state of the message at `seq` in a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    pub seq: u64,
-    pub erased: bool,
-    pub edits: Vec<u64>,
-    /// Of the present body.
-    pub digest: Option<String>,
 }
 
 /// Tells bodies apart, so that a history does not hold them. When a body vanishes does not count:

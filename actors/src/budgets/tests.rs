@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::ops::cost::Cost;
 
 fn payer(budgets: &Arc<Budgets>, address: &str, user: u64) -> Payer {
     let payer = Payer::new(budgets.clone(), Address::of(address.parse().expect("an address")));

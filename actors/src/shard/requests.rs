@@ -7,10 +7,11 @@ use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
+use super::leading::Leading;
 use super::{HEARING, ShardState, reads, standing, touch};
 use crate::context::{Asker, NodeContext, answer_of};
 use crate::message::{Answer, Outcome, Push, Refusal, Request, Session};
-use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
+use crate::ops::{self, Found, Plan, fetch, get_users, list_conversations, login};
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, Task, UserMsg};
 use crate::reply::ReplyTo;
@@ -331,7 +332,7 @@ impl ShardState {
     }
 
     /// Follows the plan of an operation. `answer` gives the result its form between nodes.
-    fn follow<A: Send + 'static>(
+    pub(super) fn follow<A: Send + 'static>(
         &mut self,
         myself: &ActorRef<ShardMsg>,
         plan: Plan<A>,
@@ -378,27 +379,3 @@ async fn commit(context: NodeContext, shard: ShardId, command: Command, reply: R
 const INBOX_ROWS: usize = 24;
 /// Rows read for a conversation of such a page.
 const SUMMARY_ROWS: usize = 5;
-
-/// An operation at its leader.
-struct Leading<'a> {
-    shard: &'a mut ShardState,
-    myself: &'a ActorRef<ShardMsg>,
-    caller: UserId,
-    reply: ReplyTo,
-}
-
-impl Lead for Leading<'_> {
-    fn lead<O: AtLeader>(self, operation: O) {
-        let Leading { shard, myself, caller, reply } = self;
-        let leader = Leader {
-            context: &shard.context,
-            slots: shard.slots.clone(),
-            presence: &shard.presence,
-            names: &shard.names,
-        };
-        match operation.plan(caller, &leader) {
-            Ok(plan) => shard.follow(myself, plan, reply, |answer| Answer::message(O::message(answer))),
-            Err(refusal) => reply.refuse(refusal),
-        }
-    }
-}

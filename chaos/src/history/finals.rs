@@ -60,3 +60,11 @@ pub struct Kept {
     /// The code of its refusal; empty: it waits or was cancelled.
     pub refused: String,
 }
+
+/// A hook on a disk at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalHook {
+    pub delivered: u64,
+    /// Events that were given up.
+    pub dead: Vec<u64>,
+}

@@ -1,8 +1,19 @@
 //! Parts of a page of history, as a client gets them.
 
+use serde::{Deserialize, Serialize};
 use troupe_proto::wire::client as wire;
 
-use super::{Count, PollVotes, State, digest};
+use super::{Count, PollVotes, digest};
+
+/// The present state of the message at `seq` in a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub seq: u64,
+    pub erased: bool,
+    pub edits: Vec<u64>,
+    /// Of the present body.
+    pub digest: Option<String>,
+}
 
 impl From<&wire::MessageState> for State {
     fn from(state: &wire::MessageState) -> State {
