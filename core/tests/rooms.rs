@@ -9,7 +9,7 @@ use troupe_core::command::{
 use troupe_core::record::{FileUsage, OwedRoom, Room, RoomReserved, RoomUsed};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Level, Machine, Meta, Reply, Rows, SLOTS, Slot, Timestamp, UserId,
+    ClientMessageId, Command, ConversationId, Level, Machine, Meta, Reply, Rows, SLOTS, Slot, Timestamp, UserId, limits,
 };
 
 /// Less than two whole uploads of the largest size.
@@ -72,6 +72,8 @@ struct World {
     state: MemoryState,
     now: u64,
     words: Vec<HearRoom>,
+    /// How long users' shards have heard nothing.
+    silent: u64,
 }
 
 impl World {
@@ -112,7 +114,7 @@ impl World {
         match act {
             Act::Upload { user, conversation, id, size, taken } => {
                 let (owner, conversation, upload) = key(user, conversation, id);
-                let reserve = ReserveRoom { user: owner, upload, conversation, bytes: size, most: MOST };
+                let reserve = ReserveRoom { user: owner, conversation, bytes: size, most: MOST };
                 let reserved_until = match self.apply(reserve) {
                     Reply::Room { until, .. } => until,
                     _ => Timestamp(0),
@@ -145,6 +147,13 @@ impl World {
             Act::Say => self.say(),
             Act::Hear { word, settles } => self.hear(word, settles),
             Act::Pass(time) => {
+                // A reservation that its conversation took is reported before it ends by time.
+                self.silent += time;
+                if self.silent >= limits::ROOM_GRACE_MS {
+                    self.say();
+                    (0..self.words.len()).for_each(|word| self.hear(word, false));
+                    self.silent = 0;
+                }
                 self.now += time;
                 self.due();
             }

@@ -47,9 +47,9 @@ impl Operation for wire::CreateUpload {
 
 /// The end of the reservation; zero: there is no room.
 async fn reserve(service: &Service, create: &CreateUpload) -> Result<Timestamp, Refusal> {
-    let CreateUpload { owner: user, upload, conversation, size: bytes, .. } = *create;
+    let CreateUpload { owner: user, conversation, size: bytes, .. } = *create;
     let most = service.context.router.routing().settings.file_bytes;
-    let reserve = Command::from(ReserveRoom { user, upload, conversation, bytes, most });
+    let reserve = Command::from(ReserveRoom { user, conversation, bytes, most });
     match service.commit(reserve).await {
         Ok(answer) => match answer.into_message() {
             Some(ServerMessage::Usage(usage)) => Ok(Timestamp(usage.reserved_until_ms)),

@@ -130,7 +130,7 @@ pub async fn send_all(
         };
         let intent = forwarded(body.clone());
         let append = Append { conversation: to, actor: caller.user(), client_message_id, after: None, intent };
-        match deliver(service.clone(), append).await {
+        match deliver(service.clone(), Ok(append)).await {
             Ok(ack) => outcome.acks.push(ack),
             Err(refusal) => {
                 outcome.failure = Some(refusal.failure());

@@ -26,19 +26,21 @@ impl Operation for wire::Send {
     }
 
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send {
-        let sent = client::send(caller.user(), self).map(|append| deliver(service, append));
-        async move { sent?.await }
+        deliver(service, client::send(caller.user(), self).map_err(Refusal::from))
     }
 }
 
-/// Places the message of a client, or of a forward. It is queued in the order of these calls.
-pub fn deliver(service: Service, append: Append) -> impl Future<Output = Answered<wire::Send>> + Send + use<> {
+/// Places the message of a client, or of a forward. It is queued in the order of these calls. The
+/// future holds nothing twice, because each message in flight has one.
+pub fn deliver(
+    service: Service,
+    append: Result<Append, Refusal>,
+) -> impl Future<Output = Answered<wire::Send>> + Send + use<> {
     let begin = Instant::now();
     service.context.platform.metrics.sends.up();
-    let user = append.actor;
-    let placing = place(&service, append);
+    let placing = append.and_then(|append| Ok((append.actor, place(&service, append)?)));
     async move {
-        let (conversation, id, placing) = placing?;
+        let (user, (conversation, id, placing)) = placing?;
         let answer = match placing {
             Placing::Asked(answer) => answer.await?,
             Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,

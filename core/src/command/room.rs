@@ -1,13 +1,12 @@
 //! The room of a user's files over all conversations: reserved in the slot of the user before an
 //! upload, and reported by the slots of conversations.
 
-use crate::id::{ClientMessageId, ConversationId, Slot, Timestamp, UserId};
+use crate::id::{ConversationId, Slot, Timestamp, UserId};
 
-/// In the slot of the user. A repeat with the same `upload` renews the reservation.
+/// In the slot of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReserveRoom {
     pub user: UserId,
-    pub upload: ClientMessageId,
     pub conversation: ConversationId,
     pub bytes: u64,
     /// The room that the cluster gives each user.

@@ -42,7 +42,7 @@ impl Step<'_> {
                 Work::Poll { conversation, poll } => self.close_poll_by_time(conversation, poll),
                 Work::Stream { conversation, message } => self.end_stream_by_time(conversation, message),
                 Work::Upload { conversation, owner, id } => self.expire_upload(conversation, owner, id),
-                Work::Room { user, conversation, upload } => self.release_room(user, conversation, upload),
+                Work::Room { user, conversation, until } => self.release_room(user, conversation, until),
                 Work::File { conversation, file } => self.drop_file(conversation, file, key.at),
                 Work::Chunks { conversation, number, next, end } => {
                     self.drop_chunks(conversation, number, next, end, key.at);

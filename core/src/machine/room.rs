@@ -5,13 +5,14 @@
 //! and its conversation takes it only while the reservation lasts. The conversation then reports
 //! its count by the outbox, as a state with a version: repeats and late words change nothing. The
 //! report names the reservations whose uploads it contains, so that a byte may count twice for a
-//! moment, and is never missed. A reservation without an upload ends by time.
+//! moment, and is never missed. A reservation ends by time where no report names it: no upload came,
+//! or its report is late by two minutes, and the user may take this room once more.
 
 use super::{Outcome, Step, somebody};
 use crate::command::{HearRoom, ReserveRoom, SettleRooms};
 use crate::effect::Effect;
 use crate::error::{Refused, Rejection};
-use crate::id::{ClientMessageId, ConversationId, Timestamp, UserId};
+use crate::id::{ConversationId, Timestamp, UserId};
 use crate::limits;
 use crate::planted::Bug;
 use crate::record::{Counter, OwedRoom, Room, RoomReserved, RoomUsed, Work};
@@ -32,46 +33,38 @@ pub const REFUSALS: &[Refused] = &[FILES_QUOTA, RESERVATION_OVER, TOO_MANY_RESER
 
 /// When the row of a reservation goes: behind all times at which its upload is taken, also by a
 /// clock that is behind.
-fn end_of(reserved: &RoomReserved) -> Timestamp {
-    Timestamp(reserved.until.0.saturating_add(limits::ROOM_GRACE_MS))
+fn end_of(until: Timestamp) -> Timestamp {
+    Timestamp(until.0.saturating_add(limits::ROOM_GRACE_MS))
 }
 
 impl Step<'_> {
+    /// A repeat reserves once more: the conversation may have taken the upload, or another one of
+    /// the same id, and only its report tells.
     pub(super) fn reserve_room(&mut self, c: &ReserveRoom) -> Outcome {
         somebody(c.user)?;
-        let key = (c.user, c.conversation, c.upload);
         let room = self.state.get::<Room>(&c.user).unwrap_or_default();
-        let held = self.state.get::<RoomReserved>(&key);
-        // The upload may have been taken already, in the size of before.
-        let before = held.as_ref().map_or(0, |held| held.bytes);
-        let bytes = c.bytes.max(before);
-        let reserved = room.reserved.saturating_sub(before).saturating_add(bytes);
+        let reserved = room.reserved.saturating_add(c.bytes);
         if room.bytes.saturating_add(reserved) > c.most {
             return Err(FILES_QUOTA.into());
         }
-        let reservations = room.reservations.saturating_add(u32::from(held.is_none()));
-        if reservations > limits::ROOM_RESERVATIONS {
+        if room.reservations >= limits::ROOM_RESERVATIONS {
             return Err(TOO_MANY_RESERVATIONS.into());
-        }
-        let work = Work::Room { user: c.user, conversation: c.conversation, upload: c.upload };
-        if let Some(held) = &held {
-            self.unplan(end_of(held), work);
         }
         let end = self.now.0.saturating_add(limits::ROOM_RESERVED_MS);
         let until = Timestamp(end.max(room.last.0.saturating_add(1)));
-        let row = RoomReserved { bytes, until };
-        self.plan(end_of(&row), work);
-        self.state.put(&key, &row);
+        self.plan(end_of(until), Work::Room { user: c.user, conversation: c.conversation, until });
+        self.state.put(&(c.user, c.conversation, until), &RoomReserved { bytes: c.bytes });
+        let reservations = room.reservations.saturating_add(1);
         self.state.put(&c.user, &Room { reserved, reservations, last: until, ..room });
         Ok(Reply::Room { bytes: room.bytes, reserved, until })
     }
 
     /// The bytes of the upload are counted by its conversation now, or by nothing.
-    pub(super) fn release_room(&mut self, user: UserId, conversation: ConversationId, upload: ClientMessageId) {
-        let key = (user, conversation, upload);
+    pub(super) fn release_room(&mut self, user: UserId, conversation: ConversationId, until: Timestamp) {
+        let key = (user, conversation, until);
         let Some(held) = self.state.get::<RoomReserved>(&key) else { return };
         self.state.delete::<RoomReserved>(&key);
-        self.unplan(end_of(&held), Work::Room { user, conversation, upload });
+        self.unplan(end_of(until), Work::Room { user, conversation, until });
         let room = self.state.get::<Room>(&user).unwrap_or_default();
         let reserved = room.reserved.saturating_sub(held.bytes);
         let reservations = room.reservations.saturating_sub(1);
@@ -88,10 +81,8 @@ impl Step<'_> {
             self.state.put(&c.user, &Room { bytes: sum, ..room });
             self.state.put(&key, &RoomUsed { bytes, version: c.version });
         }
-        for (key, reserved) in self.state.page::<RoomReserved>(&key, None, limits::ROOM_RESERVATIONS as usize) {
-            if c.reserved.contains(&reserved.until) {
-                self.release_room(c.user, c.conversation, key.2);
-            }
+        for until in &c.reserved {
+            self.release_room(c.user, c.conversation, *until);
         }
         Ok(Reply::Done)
     }

@@ -29,7 +29,7 @@ pub enum Work {
     /// An upload expires.
     Upload { conversation: ConversationId, owner: UserId, id: ClientMessageId },
     /// A reservation of room has had no upload.
-    Room { user: UserId, conversation: ConversationId, upload: ClientMessageId },
+    Room { user: UserId, conversation: ConversationId, until: Timestamp },
     /// A file that no event refers to is removed.
     File { conversation: ConversationId, file: FileHash },
     /// Chunks are removed: those of a number, from `next` to before `end`.
@@ -100,11 +100,11 @@ impl Part for Work {
                 Part::write(owner, out);
                 Part::write(id, out);
             }
-            Work::Room { user, conversation, upload } => {
+            Work::Room { user, conversation, until } => {
                 out.push(ROOM);
                 Part::write(user, out);
                 Part::write(conversation, out);
-                Part::write(upload, out);
+                Part::write(until, out);
             }
             Work::File { conversation, file } => {
                 out.push(FILE);
@@ -146,7 +146,7 @@ impl Part for Work {
             ROOM => Some(Work::Room {
                 user: Part::read(parts)?,
                 conversation: Part::read(parts)?,
-                upload: Part::read(parts)?,
+                until: Part::read(parts)?,
             }),
             FILE => Some(Work::File { conversation: Part::read(parts)?, file: Part::read(parts)? }),
             CHUNKS => Some(Work::Chunks {

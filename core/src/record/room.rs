@@ -2,7 +2,7 @@
 
 use super::table;
 use crate::form::record;
-use crate::id::{ClientMessageId, ConversationId, Timestamp, UserId};
+use crate::id::{ConversationId, Timestamp, UserId};
 
 record! {
     "owed_room";
@@ -46,15 +46,14 @@ record! {
 record! {
     "room_reserved";
     /// Room for an upload that is on its way to the shard of its conversation.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    /// That shard takes the upload until the time in the key.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct RoomReserved {
         pub bytes: u64 = 1,
-        /// That shard takes the upload until then.
-        pub until: Timestamp = 2,
     }
 }
 
 table!(OwedRoom, Conversations, Some(0x95), (ConversationId, UserId));
 table!(Room, Users, Some(0x96), UserId);
 table!(RoomUsed, Users, Some(0x97), (UserId, ConversationId));
-table!(RoomReserved, Users, Some(0x98), (UserId, ConversationId, ClientMessageId));
+table!(RoomReserved, Users, Some(0x98), (UserId, ConversationId, Timestamp));

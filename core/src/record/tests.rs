@@ -215,7 +215,7 @@ proptest! {
         let works = [
             Work::Poll { conversation, poll: seq },
             Work::Upload { conversation, owner: user, id: request },
-            Work::Room { user, conversation, upload: request },
+            Work::Room { user, conversation, until: Timestamp(number) },
             Work::File { conversation, file },
             Work::Chunks { conversation, number, next: seq.0, end: number },
         ];
@@ -228,7 +228,7 @@ proptest! {
         is_own::<OwedRoom>(&(conversation, user));
         is_own::<Room>(&user);
         is_own::<RoomUsed>(&(user, conversation));
-        is_own::<RoomReserved>(&(user, conversation, request));
+        is_own::<RoomReserved>(&(user, conversation, Timestamp(number)));
         is_own::<ChunkHash>(&(conversation, seq.0, number));
         is_own::<Preview>(&(conversation, file));
         is_own::<FileMessage>(&(conversation, seq));

@@ -1,28 +1,28 @@
 //! The words of a story about the room of users.
 //!
 //! ```text
-//! reserve anna u1 team 70000 of 100000    70000 bytes for the upload u1, of 100000
+//! room anna team 70000 of 100000       70000 bytes for an upload, of 100000
 //! relay-room team anna [late]             what the conversation owes is heard; late: and not settled
 //! show room anna
 //! ```
 
 use troupe_core::command::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 use troupe_core::record::{FileUsage, OwedRoom, Room, RoomReserved, RoomUsed};
-use troupe_core::{ClientMessageId, Command, ConversationId, Rows, UserId};
+use troupe_core::{Command, ConversationId, Rows, Timestamp, UserId};
 
-use crate::script::{id, number};
+use crate::script::number;
 use crate::world::World;
 
 pub fn knows(verb: &str) -> bool {
-    matches!(verb, "reserve" | "relay-room")
+    matches!(verb, "room" | "relay-room")
 }
 
 pub fn run(world: &mut World, verb: &str, rest: &[&str]) -> Result<Vec<String>, String> {
     match (verb, rest) {
-        ("reserve", [user, upload, conversation, bytes, "of", most]) => {
+        ("room", [user, conversation, bytes, "of", most]) => {
             let (user, conversation) = (world.user(user)?, world.conversation(conversation)?);
             let (bytes, most) = (number(bytes)?, number(most)?);
-            Ok(world.apply(&ReserveRoom { user, upload: id(upload)?, conversation, bytes, most }.into(), None))
+            Ok(world.apply(&ReserveRoom { user, conversation, bytes, most }.into(), None))
         }
         ("relay-room", [conversation, user, late @ ..]) => {
             let (conversation, user) = (world.conversation(conversation)?, world.user(user)?);
@@ -53,8 +53,8 @@ fn room(world: &World, user: UserId) -> Vec<String> {
     let used = |((_, conversation), row): &((UserId, ConversationId), RoomUsed)| {
         format!("{conversation}: {} by version {}", row.bytes, row.version)
     };
-    let held = |((_, conversation, _), row): &((UserId, ConversationId, ClientMessageId), RoomReserved)| {
-        format!("{conversation}: {} reserved until {}", row.bytes, row.until)
+    let held = |((_, conversation, until), row): &((UserId, ConversationId, Timestamp), RoomReserved)| {
+        format!("{conversation}: {} reserved until {until}", row.bytes)
     };
     let sum = format!("{bytes} bytes, and {reserved} reserved by {reservations}");
     let rows = world.state.page::<RoomUsed>(&user, None, usize::MAX);

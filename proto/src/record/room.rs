@@ -1,6 +1,5 @@
 //! Commands of the room of a user's files.
 
-use bytes::Bytes;
 use troupe_core::command::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 use troupe_core::form::DecodeError;
 use troupe_core::{Timestamp, UserId};
@@ -10,13 +9,7 @@ use crate::wire::record as wire;
 
 impl From<&ReserveRoom> for wire::ReserveRoom {
     fn from(c: &ReserveRoom) -> Self {
-        wire::ReserveRoom {
-            user: c.user.0,
-            upload: Bytes::copy_from_slice(&c.upload.0),
-            conversation: c.conversation.to_string(),
-            bytes: c.bytes,
-            most: c.most,
-        }
+        wire::ReserveRoom { user: c.user.0, conversation: c.conversation.to_string(), bytes: c.bytes, most: c.most }
     }
 }
 
@@ -26,7 +19,6 @@ impl TryFrom<wire::ReserveRoom> for ReserveRoom {
     fn try_from(c: wire::ReserveRoom) -> Result<Self, DecodeError> {
         Ok(ReserveRoom {
             user: UserId(c.user),
-            upload: field::client_message_id("reserve_room.upload", &c.upload)?,
             conversation: field::conversation("reserve_room.conversation", &c.conversation)?,
             bytes: c.bytes,
             most: c.most,

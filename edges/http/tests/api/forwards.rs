@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use troupe_raft::api::LoginPolicy;
 
+use crate::files::uploaded;
 use crate::harness::one_node;
 use crate::http::Http;
 
@@ -89,7 +90,8 @@ async fn a_file_is_forwarded_to_a_conversation_that_has_it() {
     let node = one_node(LoginPolicy::Replace).await;
     let ann = Http::user(&node, "ann").await;
     let (from, to) = (ann.group("From", &[]).await, ann.group("To", &[]).await);
-    let file = json!({ "hash": "0a".repeat(32), "name": "cat.png", "size": 5, "type": "image/png" });
+    let hash = uploaded(&ann, &from, "cat.png", b"hello").await;
+    let file = json!({ "hash": hash, "name": "cat.png", "size": 5, "type": "image/png" });
     let sent = ann
         .post(&format!("/v1/conversations/{from}/messages"), json!({ "body": { "type": "file", "file": file } }))
         .await

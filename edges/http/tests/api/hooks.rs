@@ -147,6 +147,11 @@ async fn an_incoming_hook_posts_once_for_each_key_until_it_ends() {
         refused += u32::from(guest.post(&post, json!({ "text": "flood" })).await.status == 429);
     }
     assert!(refused > 0, "a hook has a rate of its own");
+    let other = "another-secret-of-24-chars";
+    let new = json!({ "kind": "incoming", "name": "Other", "secret": other });
+    let hook = ann.post(&hooks, new).await.good();
+    let post = format!("{}/{other}", path(&hook));
+    guest.post(&post, json!({ "text": "x" })).await.good();
     assert_eq!(ann.delete(&path(&hook)).await.status, 204);
     assert_eq!(guest.post(&post, json!({ "text": "x" })).await.code(403), "bad_hook");
     assert_eq!(ann.delete(&path(&hook)).await.code(404), "no_such_hook");

@@ -47,7 +47,7 @@ fn rows_of_files() {
     record("owed_room", &[("owed_room", owed)]);
     record("room", &[("room", Room { bytes: 70_000, reserved: 5, reservations: 1, last: NOW })]);
     record("room_used", &[("room_used", RoomUsed { bytes: 70_000, version: 9 })]);
-    record("room_reserved", &[("room_reserved", RoomReserved { bytes: 5, until: NOW })]);
+    record("room_reserved", &[("room_reserved", RoomReserved { bytes: 5 })]);
     record("file_usage", &[("file_usage", FileUsage { bytes: 70_000, open: 1 })]);
 }
 
@@ -75,7 +75,7 @@ fn commands_of_files() {
     let rows = vec![SettledRoom { conversation, user: owner, version }];
     let commands = [
         ("create_with_room", create(None, NOW)),
-        ("reserve_room", ReserveRoom { user: owner, upload, conversation, bytes: 5, most: 70_000 }.into()),
+        ("reserve_room", ReserveRoom { user: owner, conversation, bytes: 5, most: 70_000 }.into()),
         ("hear_room", HearRoom { user: owner, conversation, version, bytes: 5, reserved: vec![NOW] }.into()),
         ("keep_preview", KeepPreview { conversation, file: HASH, content: Bytes::from_static(&[255, 216]) }.into()),
         ("settle_rooms", Command::SettleRooms(SettleRooms { slot: owner.slot(), rows })),

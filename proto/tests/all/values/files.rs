@@ -32,8 +32,8 @@ pub fn command() -> impl Strategy<Value = Command> {
                 })
             }
         ),
-        (of(), number(), number()).prop_map(|((conversation, user, upload), bytes, most)| {
-            ReserveRoom { user, upload, conversation, bytes, most }.into()
+        (of(), number(), number()).prop_map(|((conversation, user, _), bytes, most)| {
+            ReserveRoom { user, conversation, bytes, most }.into()
         }),
         (of(), number(), number(), vec(number().prop_map(Timestamp), 0..4)).prop_map(
             |((conversation, user, _), version, bytes, reserved)| {
