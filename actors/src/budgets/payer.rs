@@ -1,4 +1,4 @@
-//! What a connection pays.
+//! The payments of one connection.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
