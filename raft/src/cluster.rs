@@ -186,12 +186,12 @@ impl Cluster {
         balance::hand_over(&self.0.groups, &self.0.links, within).await;
     }
 
-    /// The feature level in force, as this node has applied it.
     /// The time that an entry would get that this node proposes now.
     pub fn time(&self) -> Timestamp {
         self.0.links.clocks().stamp(self.0.platform.clock.now())
     }
 
+    /// The feature level in force, as this node has applied it.
     pub fn level(&self) -> Level {
         self.0.level.level()
     }

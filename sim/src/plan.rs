@@ -252,7 +252,6 @@ impl Plan {
                 plan.faults.kinds.push(Kind::PowerOne);
             }
         }
-        plan.society.streams = seed % STREAMS.0 == STREAMS.1;
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {
@@ -274,7 +273,9 @@ impl Plan {
             plan.log.search_block = SEARCH_BLOCK;
         }
         plan.society.polls = seed % POLLS.0 == POLLS.1;
-        plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1;
+        // The words of a forwarded message, and of a stream, are not those of its id.
+        plan.society.streams = seed % STREAMS.0 == STREAMS.1 && !plan.society.searches;
+        plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1 && !plan.society.searches;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

@@ -66,7 +66,8 @@ impl Timer {
         };
     }
 
-    /// Begins a run if one is due before the next tick; the time to wait for in it.
+    /// Begins a run if one is due before the next tick; the time to wait for in it. `now` is the time
+    /// of the log.
     fn begin(&mut self, now: Timestamp, rescans: bool) -> Option<Duration> {
         let tick = TICK.as_millis() as u64;
         let wait = match self.next {
@@ -90,7 +91,7 @@ impl Timer {
 impl ShardState {
     pub(super) fn run_due(&mut self, myself: &ActorRef<ShardMsg>) {
         let rescans = !self.context.platform.planted(Bug::DueForgotten);
-        let Some(wait) = self.due.begin(self.context.platform.clock.now(), rescans) else { return };
+        let Some(wait) = self.due.begin(self.context.cluster.time(), rescans) else { return };
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(run(self.context.clone(), self.shard, self.slots.clone(), wait, myself.clone()));
     }
@@ -141,7 +142,8 @@ async fn drain(
     parent: &ActorRef<ShardMsg>,
 ) -> Result<Drained, Refusal> {
     loop {
-        let until = context.platform.clock.now();
+        // The time of the log: the clock of this leader alone may be behind for hours.
+        let until = context.cluster.time();
         let Found { due, next } = look(context, shard, slots.clone(), until).await?;
         if due.is_empty() {
             return Ok(Drained { next, is_early: false });

@@ -40,7 +40,7 @@ pub struct Hooks(BTreeMap<HookKey, Running>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Running {
     Idle,
-    Running,
+    Active,
     /// The head moved since it last looked.
     RunAgain,
 }
@@ -96,7 +96,7 @@ impl ShardState {
             *running = Running::RunAgain;
             return;
         }
-        *running = Running::Running;
+        *running = Running::Active;
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(run(self.context.clone(), self.shard, key, myself.clone()));
     }

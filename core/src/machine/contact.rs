@@ -98,8 +98,9 @@ impl Step<'_> {
         let relation = held.row.shown(held.blocked);
         match act {
             ContactAct::Ask { .. } | ContactAct::Accept if held.blocked => return Err(BLOCKED.into()),
-            ContactAct::Ask { .. } if matches!(relation, Relation::Requested | Relation::Mutual) => {}
-            ContactAct::Accept if relation == Relation::Mutual => {}
+            // The other user may have ended this, and its word is on the way: the repeat is newer.
+            ContactAct::Ask { .. } if matches!(relation, Relation::Requested | Relation::Mutual) => held.says = true,
+            ContactAct::Accept if relation == Relation::Mutual => held.says = true,
             ContactAct::Accept if relation != Relation::Received => return Err(NO_SUCH_CONTACT.into()),
             ContactAct::Ask { .. } | ContactAct::Accept => {
                 if book.mutual.saturating_add(book.sent) as usize >= limits::CONTACTS {

@@ -74,7 +74,7 @@ impl Robot {
             let id = ClientMessageId(self.rng.bytes());
             let name = format!("{me}/{id}");
             evidence.invoked(self.number, me, place, &name);
-            let Ok(handle) = client.send_as(place, id, Body::text("beep")) else { break };
+            let Ok(handle) = client.send_as(place, id, Body::text(&format!("{id} beep"))) else { break };
             match timeout(PATIENCE, handle).await {
                 Ok(Ok(acked)) => evidence.acked(self.number, place, &name, acked.seq.0),
                 Ok(Err(Error::Rejected { code, .. })) => evidence.rejected(self.number, place, &name, &code),

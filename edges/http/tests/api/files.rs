@@ -1,10 +1,11 @@
 //! Uploads by tus, and files by ranges and links.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use troupe_core::{FileHash, limits};
 use troupe_raft::api::{LoginPolicy, Settings};
 
