@@ -6,10 +6,12 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 
 export class Demo {
-  static async start() {
+  static async start(...options) {
     const demo = new Demo();
     // It ends with the pipe of its standard input closed, and by SIGTERM.
-    demo.process = spawn(process.env.TROUPE, ["demo", "--json", "--ephemeral"], { stdio: ["ignore", "pipe", "inherit"] });
+    process.once("exit", () => demo.process?.kill("SIGTERM"));
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(1));
+    demo.process = spawn(process.env.TROUPE, ["demo", "--json", "--ephemeral", ...options], { stdio: ["ignore", "pipe", "inherit"] });
     for await (const line of createInterface({ input: demo.process.stdout })) {
       if (!line.startsWith("{")) continue;
       Object.assign(demo, JSON.parse(line));

@@ -3,7 +3,9 @@ import { freshSecret } from "../src/console/admin";
 import { cellOf, type Cluster } from "../src/console/cluster";
 import { command, quoted, span } from "../src/console/commands";
 import { csvOf, usersOf } from "../src/console/csv";
+import { drawn, type Point } from "../src/console/history";
 import { quantile, rate, readingOf } from "../src/console/metrics";
+import { orderLines, planOf } from "../src/console/plan";
 import { en, zh } from "../src/console/words";
 
 test("a list of names is read with and without a head, quotes and roles, each name once", () => {
@@ -52,6 +54,26 @@ test("a cell says what a node is to a shard, with the lag that the node of the p
     { is: "comes", lag: 900 },
     { is: "none", lag: undefined },
   ]);
+});
+
+test("the plan of an order says what moves, and names fewer copies where nodes are missing", () => {
+  const node = (id: number, reachable = true) => ({ id, reachable, meant: "active" });
+  const shard = (leader: number, nodes: number[]) => ({ id: leader, leader, epoch: 1, nodes, moving: null });
+  const cluster = { nodes: [node(1), node(2), node(3), node(4, false)], replication: { target: 3, under_replicated: 0 }, shards: [shard(1, [1, 2, 3]), shard(3, [1, 2, 3])] } as unknown as Cluster;
+  const plan = planOf(cluster, 3);
+  expect(plan).toEqual({ leaderships: 1, replicas: 2, receivers: [1, 2], lowered: 2 });
+  expect(orderLines("drain", 3, plan, 0)).toEqual(["troupe node drain 3 --replication 2 --dry-run", "troupe node drain 3 --replication 2"]);
+  expect(orderLines("replace", 3, { ...plan, lowered: undefined }, 2)[1]).toBe("troupe node replace 3 --with 2");
+  expect(orderLines("undrain", 3, plan, 2)[1]).toBe("troupe node undrain 3");
+  expect(orderLines("upgrade", 3, plan, 0)[0]).toBe("troupe cluster upgrade status");
+});
+
+test("a long time is drawn with the highest value of each part", () => {
+  const point = (timeMs: number): Point => ({ timeMs, values: { sends: timeMs, deliveries: 0, requests: 0, connections: 0, ackTime: timeMs % 2 === 0 ? undefined : 1, fsyncTime: undefined } });
+  const points = Array.from({ length: 1_000 }, (_, at) => point(at));
+  expect(drawn(points, "sends", 0, 10)).toEqual([99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
+  expect(drawn(points, "sends", 996)).toEqual([996, 997, 998, 999]);
+  expect([drawn(points, "fsyncTime", 0, 2), drawn(points, "ackTime", 0, 2)]).toEqual([[undefined, undefined], [1, 1]]);
 });
 
 test("both languages have the same texts", () => {

@@ -26,7 +26,18 @@ export const en = {
   notifications: "Notifications",
   notifyOn: "Show new messages while this page is in the background",
   notifyBlocked: "The browser does not allow it. Everything else works without.",
-  aboutTroupe: "About",
+  accessibility: "Accessibility",
+  accessibilityAim: "This page aims at WCAG 2.2, level AA. docs/accessibility.md of Troupe says what is tested, and what is not.",
+  accessibilityKeys: [
+    "the next field, list or button",
+    "conversations in the list, messages in a conversation",
+    "opens a conversation, or the way of a message",
+    "options of a conversation in the list",
+    "the latest message",
+    "in an empty field: edits your latest text",
+    "closes, and the focus returns",
+  ],
+  accessibilityHelp: "Text grows with the size that the browser has, and motion ends where the system asks for less.",
 };
 
 export const zh: typeof en = {
@@ -55,5 +66,16 @@ export const zh: typeof en = {
   notifications: "通知",
   notifyOn: "页面在后台时提示新消息",
   notifyBlocked: "浏览器不允许通知，其他功能不受影响。",
-  aboutTroupe: "关于",
+  accessibility: "无障碍",
+  accessibilityAim: "本页面以 WCAG 2.2 AA 级为目标。Troupe 的 docs/accessibility.md 列出已测试和未测试的内容。",
+  accessibilityKeys: [
+    "下一个输入框、列表或按钮",
+    "列表中的会话，会话中的消息",
+    "打开会话，或查看消息的经过",
+    "列表中会话的选项",
+    "最新消息",
+    "输入框为空时：编辑自己的上一条消息",
+    "关闭，焦点返回原处",
+  ],
+  accessibilityHelp: "文字随浏览器的字号变大；系统要求减少动态效果时，动画停止。",
 };
