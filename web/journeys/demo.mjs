@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export class Demo {
@@ -33,6 +34,22 @@ export class Demo {
   /** A link that signs in. */
   link(name, node = 0) {
     return `${this.url(node)}/#in/${name}/${encodeURIComponent(this.account(name).password)}/${this.control}`;
+  }
+
+  /** The demo does not say under which process a node runs again: the system does. */
+  refresh() {
+    const found = new Map();
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        const listens = words[words.indexOf("--client-listen") + 1];
+        const node = this.nodes.find(({ client }) => words.includes("--client-listen") && client === listens);
+        if (node !== undefined) found.set(node.id, Number(pid));
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    this.nodes = this.nodes.map((node) => ({ ...node, pid: found.get(node.id) ?? node.pid }));
   }
 
   async stop() {

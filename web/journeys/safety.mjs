@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { User } from "./demo.mjs";
 import { room, shown, until, verdict, Visitor, write } from "./page.mjs";
 
@@ -311,7 +311,7 @@ export async function a_killed_node_loses_nothing_on_the_screen({ demo, browser 
       const answer = await fetch(`http://${demo.nodes.find(({ id }) => String(id) === node).http}/readyz`);
       assert.ok(answer.ok);
     }, 40_000);
-    demo.nodes = pids(demo);
+    demo.refresh();
   }
   const sent = Array.from({ length: many }, (_, at) => `m${at + 1}`);
   assert.deepEqual(await bob.texts(group), sent);
@@ -320,20 +320,4 @@ export async function a_killed_node_loses_nothing_on_the_screen({ demo, browser 
   const judged = await verdict(page);
   assert.deepEqual([judged.Sent, judged.Lost, judged.Duplicated, judged.Order], [String(many), "0", "0", "kept"]);
   await visitor.close();
-}
-
-/** The demo does not say under which process a node runs again: the system does. */
-function pids(demo) {
-  const found = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      const listens = words[words.indexOf("--client-listen") + 1];
-      const node = demo.nodes.find(({ client }) => words.includes("--client-listen") && client === listens);
-      if (node !== undefined) found.set(node.id, Number(pid));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return demo.nodes.map((node) => ({ ...node, pid: found.get(node.id) ?? node.pid }));
 }

@@ -54,6 +54,9 @@ export interface Positions {
   readonly read: number;
 }
 
+/** Milliseconds between two drawings of a flood, in a tab that is seen and in one that is not. */
+const [DRAW_MS, HIDDEN_MS] = [50, 100];
+
 export class Session {
   readonly client: Client;
   readonly people: People;
@@ -82,6 +85,7 @@ export class Session {
   private readonly told = new Map<string, number>();
   private readonly stopsTyping = new Map<string, ReturnType<typeof setTimeout>>();
   private isDirty = false;
+  private drawnMs = 0;
 
   constructor(
     options: ClientOptions,
@@ -324,15 +328,22 @@ export class Session {
     return this.ways.get(id)?.queuedMs ?? Date.now();
   }
 
-  /** Many changes, one drawing. A hidden tab gets no frames, so it draws by a timer. */
+  /**
+   * Many changes, one drawing: a single one is drawn in the next frame, and a flood leaves frames to
+   * the keyboard. A hidden tab gets no frames, so it draws by a timer.
+   */
   private draw(): void {
     if (this.isDirty) return;
     this.isDirty = true;
     const run = (): void => {
       this.isDirty = false;
+      this.drawnMs = performance.now();
       this.drawn.set(this.drawn.get() + 1);
     };
-    if (document.visibilityState === "visible") requestAnimationFrame(run);
-    else setTimeout(run, 100);
+    const isVisible = (): boolean => document.visibilityState === "visible";
+    const soon = (): void => void (isVisible() ? requestAnimationFrame(run) : setTimeout(run, 0));
+    const restMs = (isVisible() ? DRAW_MS : HIDDEN_MS) - (performance.now() - this.drawnMs);
+    if (restMs <= 0) soon();
+    else setTimeout(soon, restMs);
   }
 }
