@@ -231,3 +231,26 @@ test("votes of one moment are counted by one question each", async () => {
   await vi.waitFor(() => expect(timeline.find(2)?.poll).toEqual({ counts: [1, 2], voters: 3, mine: [1], closed: false }));
   expect(log.asked - asked).toBeLessThanOrEqual(2);
 });
+
+test("a load that fails for the moment is tried again, where the view was opened", async () => {
+  vi.useFakeTimers();
+  try {
+    const log = new Log(500);
+    const { timeline } = over(log);
+    log.failing = new Unavailable("no leader");
+    await timeline.open(100);
+    expect([timeline.isLoaded, timeline.trouble]).toEqual([false, "no leader"]);
+    log.failing = undefined;
+    await vi.advanceTimersByTimeAsync(2_500);
+    expect([timeline.isLoaded, timeline.trouble, timeline.last]).toEqual([true, undefined, 100 + PAGE]);
+    // What is refused for good is not asked for again.
+    const refused = over(log);
+    log.failing = new Rejected("no", "not_a_member");
+    await refused.timeline.open();
+    log.failing = undefined;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(refused.timeline.isLoaded).toBe(false);
+  } finally {
+    vi.useRealTimers();
+  }
+});

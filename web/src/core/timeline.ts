@@ -23,6 +23,8 @@ const MOST = 2_000;
 export const PAGE = 60;
 /** Milliseconds between two questions about the votes of a poll, and of the longest timer. */
 const [VOTES_MS, LONGEST_MS] = [700, 2_000_000_000];
+/** Milliseconds until a load that failed for the moment is tried again, and how often that happens. */
+const [RETRY_MS, RETRIES] = [2_000, 30];
 
 /** A message of this user without an event yet. */
 export interface Pending {
@@ -54,6 +56,10 @@ export class Timeline {
   /** Why the last load failed. */
   trouble: string | undefined;
   private loading: Promise<void> | undefined;
+  /** Where the view was opened. */
+  private around: number | undefined;
+  private retries = 0;
+  private retrying: ReturnType<typeof setTimeout> | undefined;
   /** The history up to here is cleared. */
   private cleared = 0;
   /** Polls with votes that are not counted yet, and whether a question is on its way. */
@@ -92,6 +98,7 @@ export class Timeline {
 
   /** Loads the latest page, or the events around a seq. */
   open(around?: number): Promise<void> {
+    this.around = around;
     return this.load(async () => {
       if (this.entries.length === 0) await this.show(around);
       if (around === undefined) {
@@ -192,7 +199,7 @@ export class Timeline {
     if (this.trouble === undefined) return;
     this.trouble = undefined;
     if (this.isLoaded) this.changed();
-    else void this.open();
+    else void this.open(this.around);
   }
 
   queued(message: SentMessage, queuedMs: number): void {
@@ -339,9 +346,16 @@ export class Timeline {
       try {
         await work();
         this.trouble = undefined;
+        this.retries = 0;
       } catch (error) {
         if (!(error instanceof TroupeError)) throw error;
         this.trouble = error.text;
+        // A shard without a leader gets one, and no other event says so.
+        if (error.transient && this.retries < RETRIES) {
+          this.retries += 1;
+          clearTimeout(this.retrying);
+          this.retrying = setTimeout(() => this.again(), RETRY_MS);
+        }
       } finally {
         this.loading = undefined;
         this.changed();
