@@ -1,7 +1,8 @@
 //! The catalogue of codes: what an error or a finding of `troupe doctor` means, and the remedy.
 //!
-//! `troupe explain` prints it, and docs/errors.md is its text. Codes of the client protocol come
-//! from the program that answers them ([`troupe_edge_http::problems`]).
+//! `troupe explain` prints it, and docs/errors.md is its text ([`crate::reference`] has the test).
+//! Codes of the client protocol come from the program that answers them
+//! ([`troupe_edge_http::problems`]).
 
 use std::collections::BTreeMap;
 
@@ -104,7 +105,7 @@ pub fn page() -> String {
     let mut page = String::from(
         "# Codes\n\n\
          `troupe explain CODE` prints cause and remedy of a code, and `troupe explain` prints this list.\n\
-         This page is written by `troupe explain --page`, and a test compares both.\n\n\
+         A test writes this page from the program: `UPDATE=1 cargo t -p troupe the_pages_are`.\n\n\
          ## Exit codes\n\n\
          | code | meaning |\n| --- | --- |\n",
     );
@@ -132,12 +133,6 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_page_is_that_of_the_program() {
-        let written = include_str!("../../docs/errors.md");
-        assert_eq!(written, page(), "write it again: troupe explain --page > docs/errors.md");
-    }
 
     #[test]
     fn each_code_stands_once_with_cause_and_remedy() {

@@ -19,6 +19,7 @@ use crate::pages::{Completion, Man};
 use crate::people::{Msg, Talk};
 use crate::recover::Recover;
 use crate::token::Token;
+use crate::top::Top;
 use crate::transfer::{Export, Import};
 use crate::upgrade::UpgradeVerb;
 
@@ -44,6 +45,8 @@ pub enum Verb {
     /// Status, settings and upgrades of a cluster
     #[command(subcommand)]
     Cluster(ClusterVerb),
+    /// Show what the nodes do, live: rates, times, queues, busy shards
+    Top(Top),
     /// Back up a cluster while it serves
     Backup(Backup),
     /// Restore a backup into a new cluster of any size

@@ -11,7 +11,7 @@ use troupe::config::{self, Config, Keys, Settings};
 use troupe::exit::{self, Exit};
 use troupe::reload::Reload;
 use troupe::{accounts, backup, contexts, debug, doctor, explain, lab, logging, operator, pages, people};
-use troupe::{recover, start, status, token, transfer, upgrade};
+use troupe::{recover, start, status, token, top, transfer, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -93,6 +93,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
         Verb::Cluster(ClusterVerb::Settings(args)) => accounts::settings(*args).await?,
         Verb::Cluster(ClusterVerb::Upgrade(verb)) => upgrade::run(verb).await?,
+        Verb::Top(args) => top::run(&args).await?,
         Verb::User(verb) => accounts::user(verb).await?,
         Verb::Invite(verb) => accounts::invite(verb).await?,
         Verb::Audit(args) => accounts::audit(args).await?,

@@ -25,6 +25,11 @@ use crate::logging::SetFilter;
 const FOLLOWED: &[&str] = &["client.tls_cert", "client.tls_key", "log.filter"];
 const LIMITS: &str = "limits.";
 
+/// Whether a reload follows the key.
+pub fn follows(key: &str) -> bool {
+    FOLLOWED.contains(&key) || key.starts_with(LIMITS)
+}
+
 /// Where a configuration comes from.
 pub type Read = Box<dyn Fn() -> Result<Settings> + Send + Sync>;
 
@@ -64,11 +69,7 @@ impl Reload {
         let connections = config.limits.connections.min(self.most_connections);
         node.set_limits(Limits { connections, ..config.limits });
         settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-        Ok(settings
-            .changed(&self.running)
-            .into_iter()
-            .filter(|key| !FOLLOWED.contains(key) && !key.starts_with(LIMITS))
-            .collect())
+        Ok(settings.changed(&self.running).into_iter().filter(|key| !follows(key)).collect())
     }
 }
 

@@ -26,6 +26,11 @@ pub async fn run(http: &str, output: Output) -> Result<()> {
 /// The cluster as one node sees it, with each node as it sees itself, and each shard's lag as its
 /// leader sees it.
 pub async fn gather(http: &str) -> Result<Value> {
+    gather_from(http).await.map(|(_, status)| status)
+}
+
+/// The same, and the address that was asked for the list.
+pub async fn gather_from(http: &str) -> Result<(String, Value)> {
     let (answered, mut status) = Asker::new(http).get("/v1/cluster").await?;
     let nodes = status["nodes"].as_array().cloned().context("the answer has no nodes: is this a troupe node?")?;
     let seen = join_all(nodes.iter().map(|node| look_at(node, &status, &answered))).await;
@@ -55,7 +60,7 @@ pub async fn gather(http: &str) -> Result<Value> {
             shard[field] = leader[field].clone();
         }
     }
-    Ok(status)
+    Ok((answered, status))
 }
 
 /// A node's report about itself.

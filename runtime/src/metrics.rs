@@ -49,15 +49,15 @@ metrics! {
     unauthenticated: Gauge = "troupe_unauthenticated",
     /// Connections that have logged in.
     sessions: Gauge = "troupe_sessions",
-    /// Open WebSocket connections.
+    /// Open WebSocket connections, which troupe_connections counts too.
     websockets: Gauge = "troupe_websockets",
-    /// Open event streams of the HTTP API.
+    /// Open event streams of the HTTP API, which troupe_connections counts too.
     event_streams: Gauge = "troupe_event_streams",
-    /// Actors of this node: shards, entities, edges, fan-out.
+    /// Actors of the node: shards, users, conversations, connections, fan-out.
     actors: Gauge = "troupe_actors",
-    /// Requests to the HTTP API.
+    /// Requests to the HTTP API, refused ones included.
     http_requests: Counter = "troupe_http_requests_total",
-    /// Sends received from clients since the start.
+    /// Sends received from clients.
     sends: Counter = "troupe_sends_total",
     /// Sends acknowledged to clients.
     acks: Counter = "troupe_acks_total",
@@ -69,52 +69,53 @@ metrics! {
     overloaded: Counter = "troupe_overloaded_total",
     /// Requests answered with unavailable.
     unavailable: Counter = "troupe_unavailable_total",
-    /// Requests refused because their user or address had used its budget.
+    /// Requests refused because a user or an address had used its budget.
     rate_limited: Counter = "troupe_rate_limited_total",
-    /// Client connections closed unread because no place was free, or because their address opens
-    /// too many per second.
+    /// Client connections closed because no place was free, or because their address opens too
+    /// many per second.
     connections_refused: Counter = "troupe_connections_refused_total",
     /// Connections closed because they did not read.
     slow_consumers: Counter = "troupe_slow_consumers_total",
     /// HTTP requests of CIM's protocol that were answered.
     cim_requests: Counter = "troupe_cim_requests_total",
-    /// Connections and logins of CIM's protocol that were refused: a foreign network, or no login.
+    /// Connections of CIM clients from a network that is not allowed, and channels without a login.
     cim_refused: Counter = "troupe_cim_refused_total",
-    /// Messages written to CIM clients from the log, because they came while the client was away.
+    /// Messages that CIM clients received from the log because they were away.
     cim_caught_up: Counter = "troupe_cim_caught_up_total",
     /// CIM clients with a live channel.
     cim_channels: Gauge = "troupe_cim_channels",
-    /// Gaps in fan-out that were filled from the leader.
+    /// Gaps in fan-out that the node filled from a leader.
     gaps: Counter = "troupe_gaps_total",
-    /// Requests that had to be sent again.
+    /// Requests that the node sent to a leader again.
     retries: Counter = "troupe_retries_total",
-    /// Pushes that could not be sent; heads make up for them.
+    /// Pushes that could not be sent; the exchange of heads makes up for them.
     lost_pushes: Counter = "troupe_lost_pushes_total",
     /// Signals queued for connections.
     signals: Counter = "troupe_signals_total",
     /// Signals dropped because their connection is slow.
     dropped_signals: Counter = "troupe_dropped_signals_total",
-    /// Seconds from the receipt of a send to its acknowledgement, at the client's node.
+    /// From the receipt of a send to its acknowledgement, at the client's node.
     ack: Histogram = "troupe_ack_seconds" in SECONDS,
-    /// Seconds from the commit of an event to the write queues of connections, at their node.
+    /// From the commit of an event to the write queues of connections, at their node.
     delivery: Histogram = "troupe_delivery_seconds" in SECONDS,
-    /// Seconds of one synced write of the log, which all shards of the node share.
+    /// One synced write of the log, which all shards of the node share.
     fsync: Histogram = "troupe_fsync_seconds" in SECONDS,
-    /// Seconds to apply one step of committed entries of a shard.
+    /// One step of applying a shard's committed entries.
     apply: Histogram = "troupe_apply_seconds" in SECONDS,
-    /// Commands in one log entry that this node proposed.
+    /// Commands in one log entry that the node proposed.
     proposal_commands: Histogram = "troupe_proposal_commands" in COUNTS,
-    /// Bytes of one log entry that this node proposed.
+    /// Bytes of one log entry that the node proposed.
     proposal_bytes: Histogram = "troupe_proposal_bytes" in BYTES,
-    /// Requests in flight at a shard, as each new one finds them.
+    /// Requests in flight at a shard, as each new one finds them. At 8,192 requests are refused.
     shard_in_flight: Histogram = "troupe_shard_in_flight" in COUNTS,
-    /// Envelopes that wait in a lane to another node, as each new one finds them.
+    /// Envelopes that wait in a lane to another node, as each new one finds them. At 8,192 requests
+    /// are refused.
     lane_envelopes: Histogram = "troupe_lane_envelopes" in COUNTS,
-    /// Log writes that wait for the next synced write, as it begins.
+    /// Log writes that wait for the next fsync, as it begins. At 4,096 shards wait for the disk.
     flusher_queue: Histogram = "troupe_flusher_queue" in COUNTS,
     /// Bytes that wait for a client connection, as each write finds them.
     connection_queue_bytes: Histogram = "troupe_connection_queue_bytes" in BYTES,
-    /// Outbox rows of a shard that each round of its relay finds.
+    /// Rows that each round of a shard's outbox relay finds.
     outbox_rows: Histogram = "troupe_outbox_rows" in COUNTS,
 }
 

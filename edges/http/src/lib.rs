@@ -13,6 +13,7 @@
 //! connection   the answers that wait for one connection
 //! receivers    from a node to the receivers of outgoing hooks
 //! web          the web client at `/`
+//! book         the documentation at `/docs`
 //! ```
 //!
 //! It is a thin face of the node's [`Service`]: the service has the meaning of requests, their
@@ -21,6 +22,7 @@
 
 mod api;
 mod asker;
+mod book;
 mod connection;
 mod events;
 mod fair;
@@ -70,6 +72,7 @@ pub fn demo_router(service: Service, control: Option<String>) -> Router {
     let (router, _) = openapi::parts();
     router
         .merge(page::routes())
+        .merge(book::routes())
         .merge(web::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

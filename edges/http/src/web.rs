@@ -113,7 +113,7 @@ fn accepts(value: &HeaderValue, encoding: &str) -> bool {
 }
 
 /// Whether `If-None-Match` names this tag. Proxies may have made it a weak one.
-fn names(value: &HeaderValue, tag: &str) -> bool {
+pub fn names(value: &HeaderValue, tag: &str) -> bool {
     let listed = value.to_str().unwrap_or_default().split(',').map(|one| one.trim().trim_start_matches("W/"));
     listed.into_iter().any(|one| one == tag || one == "*")
 }

@@ -11,7 +11,7 @@ use crate::http::Http;
 
 const METHODS: [&str; 5] = ["get", "post", "patch", "put", "delete"];
 /// They describe the others.
-const DESCRIPTIONS: [&str; 2] = ["/v1/openapi.json", "/docs/api"];
+const DESCRIPTIONS: [&str; 4] = ["/v1/openapi.json", "/docs/api", "/docs/", "/docs/{*page}"];
 /// The paths of issue 13, which others write against.
 const FIXED: &[(&str, &str)] = &[
     ("post", "/v1/register"),

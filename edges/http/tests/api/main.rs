@@ -5,6 +5,7 @@ mod accounts;
 mod administration;
 mod bad_input;
 mod bodies;
+mod book;
 mod bots;
 mod calls;
 mod changes;
