@@ -43,14 +43,16 @@ fn command(verb: &Command, above: &str, page: &mut String) {
 
 fn arguments(verb: &Command) -> String {
     let shown = |arg: &&Arg| !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str());
-    let is_key = |arg: &&Arg| KEYS.iter().any(|key| arg.get_long() == Some(key.flag().as_str()));
-    let (keys, own): (Vec<&Arg>, Vec<&Arg>) = verb.get_arguments().filter(shown).partition(is_key);
+    let is_key = |arg: &Arg| KEYS.iter().any(|key| arg.get_long() == Some(key.flag().as_str()));
+    // A single one, such as the folder of the data, is an argument of the command itself.
+    let takes_keys = verb.get_arguments().filter(|arg| is_key(arg)).count() > 1;
+    let own: Vec<&Arg> = verb.get_arguments().filter(shown).filter(|arg| !takes_keys || !is_key(arg)).collect();
     let mut out = String::new();
     if !own.is_empty() {
         out.push_str("\n| argument | meaning | default | variable |\n| --- | --- | --- | --- |\n");
         own.into_iter().for_each(|arg| out.push_str(&row(arg)));
     }
-    if keys.len() > 1 {
+    if takes_keys {
         out.push_str("\nEach key of the [configuration](configuration.md) is an argument too.\n");
     }
     out

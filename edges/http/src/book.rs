@@ -35,7 +35,7 @@ fn answer(file: &'static File, asked: &HeaderMap) -> Response {
     let known = asked.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &tag));
     let mut response = match known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => file.text.as_ref().into_response(),
+        false => (&*file.text).into_response(),
     };
     let headers = response.headers_mut();
     let mut put = |name, value: &str| {
