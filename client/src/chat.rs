@@ -11,18 +11,25 @@ mod command;
 mod editor;
 mod emoji;
 mod plain;
+mod said;
 mod screen;
 mod session;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::sync::Arc;
+
 use anyhow::Result;
 use tokio::io::{AsyncBufRead, AsyncWrite};
+use troupe_core::Timestamp;
 
 pub use account::{Account, AskPassword, Connected};
 pub use command::HELP;
 pub use editor::{Entered, PASTE_MARKS_OFF, PASTE_MARKS_ON};
-pub use screen::{Input, Listed, Mark, Said, Screen, What, Wish, state_in_words};
+pub use said::{Change, ERASED, Message, Said, ShownPoll, What};
+pub use screen::{Input, Listed, Mark, Screen, Wish, state_in_words};
+pub use session::reactions_in_words;
 
 use crate::client::{Incoming, State};
 use plain::{PlainInput, PlainScreen};
@@ -31,11 +38,23 @@ use session::ChatSession;
 /// Longest input line: a message of the largest size after a command.
 pub const LINE_BYTES: usize = troupe_core::limits::MESSAGE_BYTES + 1024;
 
+/// The time of day in words, in the zone of the user.
+#[derive(Clone)]
+pub struct TimeOfDay(pub Arc<dyn Fn(Timestamp) -> String + Send + Sync>);
+
+impl fmt::Debug for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TimeOfDay")
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Options {
     pub account: Account,
     /// The input is a terminal in raw mode. The output shows colours and a prompt.
     pub terminal: bool,
+    /// Messages begin with their time. `None`: lines for a program, without times.
+    pub time_of_day: Option<TimeOfDay>,
 }
 
 /// Chats in lines until the input ends or `:q!` is typed.
@@ -48,10 +67,11 @@ pub async fn run<T>(
     input: impl AsyncBufRead + Unpin + Send,
     output: impl AsyncWrite + Unpin + Send,
 ) -> Result<()> {
-    let Options { account, terminal } = options;
+    let Options { account, terminal, time_of_day } = options;
     let connected = account.connect().await?;
     let _ready = ready()?;
-    converse(account, connected, PlainInput::new(input, terminal), PlainScreen::new(output, terminal)).await
+    let screen = PlainScreen::new(output, terminal, time_of_day);
+    converse(account, connected, PlainInput::new(input, terminal), screen).await
 }
 
 /// Chats until the input ends or `:q!` is typed. Unsent messages stay in the outbox of the state

@@ -182,7 +182,12 @@ async fn the_terminal_client_talks_over_pipes_and_survives_its_node() {
     account.register = true;
     let (mut keyboard, input) = tokio::io::duplex(4096);
     let (output, screen) = tokio::io::duplex(64 * 1024);
-    let chat = tokio::spawn(run(Options { account, terminal: false }, || Ok(()), BufReader::new(input), output));
+    let chat = tokio::spawn(run(
+        Options { account, terminal: false, time_of_day: None },
+        || Ok(()),
+        BufReader::new(input),
+        output,
+    ));
     let mut screen = BufReader::new(screen).lines();
     let mut shown = async |what: &str| loop {
         let line = screen.next_line().await.expect("readable").unwrap_or_else(|| panic!("{what} never came"));

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
+use troupe_core::Seq;
+use troupe_core::content::Poll;
 use troupe_core::event::Role;
 
 use super::editor::Entered;
+
+mod messages;
+
+pub(super) use messages::Act as OnMessage;
 
 /// Longest delay of `:delay`, a year.
 const DELAY_SECONDS: u64 = 365 * 24 * 60 * 60;
@@ -48,12 +54,12 @@ pub(super) enum Line {
     Leave,
     To(String),
     History(usize),
-    /// To the event with this number.
-    React {
-        to: u64,
-        emoji: String,
-        remove: bool,
+    /// The message with this number.
+    About {
+        to: Seq,
+        act: OnMessage,
     },
+    Poll(Poll),
     Who,
     /// An invite link of the current group with so many uses.
     Link(u32),
@@ -98,9 +104,15 @@ pub const HELP: &[(&str, &str)] = &[
     (":decline <id>", "refuse an invitation"),
     (":invite <name>..", "add users to the current group"),
     (":leave", "leave the current group"),
-    (":who", "members of the current conversation"),
+    (":who", "members of the current conversation, with their roles"),
     (":history [n]", "the last messages of the current conversation, with their numbers"),
+    (":reply <number> <text>", "answer a message, by its number"),
+    (":edit <number> <text>", "give your message another text / :recall <number> takes it back"),
     (":react <number> <emoji>", "react to a message / :unreact takes it back"),
+    (":readers <number>", "members that have read a message"),
+    (":pin <number>", "pin a message for all members / :unpin <number>"),
+    (":poll <question> | <option> | <option>", "ask the members of the current conversation"),
+    (":vote <number> <option>..", "vote, with the options counted from 1 / :unvote <number>, :close <number>"),
     (":rename <name>", "give the current group another name"),
     (":role <name> <role>", "make a member of the current group owner, admin or member"),
     (":mute <name> <minutes>", "let a member of the current group not speak / :unmute <name>"),
@@ -195,8 +207,6 @@ pub(super) fn parse(line: &str) -> Line {
         (":invite", _) => Line::Invite(words().collect()),
         (":to", "") => Line::Usage(":to <name|#group|id>"),
         (":to", to) => Line::To(to.to_owned()),
-        (":react", rest) => react(rest, false).unwrap_or(Line::Usage(":react <number> <emoji>")),
-        (":unreact", rest) => react(rest, true).unwrap_or(Line::Usage(":unreact <number> <emoji>")),
         (":link", "") => Line::Link(1),
         (":link", uses) => uses.parse().map_or(Line::Usage(":link [uses]"), Line::Link),
         (":mute" | ":unmute" | ":ban" | ":unban" | ":notice" | ":slow" | ":rename" | ":role", rest) => {
@@ -209,7 +219,7 @@ pub(super) fn parse(line: &str) -> Line {
             Ok(count @ 1..=500) => Line::History(count),
             _ => Line::Usage(":history [1 to 500]"),
         },
-        _ => Line::Usage("no such command; :all lists them"),
+        _ => messages::parse(verb, rest).unwrap_or(Line::Usage("no such command; :all lists them")),
     }
 }
 
@@ -250,10 +260,4 @@ fn moderate(verb: &str, rest: &str) -> Option<Act> {
         (":slow", [seconds]) => seconds.parse().ok().map(Act::Slow),
         _ => None,
     }
-}
-
-fn react(rest: &str, remove: bool) -> Option<Line> {
-    let (number, emoji) = rest.split_once(char::is_whitespace)?;
-    let (to, emoji) = (number.parse().ok()?, emoji.trim().to_owned());
-    (!emoji.is_empty()).then_some(Line::React { to, emoji, remove })
 }

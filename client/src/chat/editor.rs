@@ -34,6 +34,8 @@ impl Entered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Enter(Entered),
+    /// A line of so many bytes, which is more than one holds. Nothing of it is entered.
+    TooLong(usize),
     End,
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Editor {
     /// Start of the first pasted text.
     pasted_at: Option<usize>,
     pasting: bool,
+    /// Bytes that the line had no room for.
+    beyond: usize,
     state: State,
     /// Bytes of an incomplete character.
     partial: Vec<u8>,
@@ -105,12 +109,15 @@ impl Editor {
             0x1b => self.state = State::Escape,
             _ if second_half => {}
             _ if newline && self.pasting => self.push('\n'),
-            _ if newline => return Some(Key::Enter(self.take())),
+            _ if newline => return Some(self.enter()),
             b'\t' => self.push('\t'),
             _ if self.pasting && byte < 0x20 => {}
             0x7f | 0x08 => self.delete(1),
             // ^U, ^W
-            0x15 => self.delete(usize::MAX),
+            0x15 => {
+                self.beyond = 0;
+                self.delete(usize::MAX);
+            }
             0x17 => {
                 let kept = self.line.trim_end();
                 let kept = kept.rfind(char::is_whitespace).map_or(0, |at| at + 1);
@@ -149,10 +156,20 @@ impl Editor {
         }
     }
 
-    /// A line at its limit drops further characters.
+    /// A line at its limit counts further characters, and is then refused as a whole.
     fn push(&mut self, c: char) {
         if self.line.len() + c.len_utf8() <= LINE_BYTES {
             self.line.push(c);
+        } else {
+            self.beyond += c.len_utf8();
+        }
+    }
+
+    fn enter(&mut self) -> Key {
+        let entered = self.take();
+        match std::mem::take(&mut self.beyond) {
+            0 => Key::Enter(entered),
+            beyond => Key::TooLong(entered.text.len() + beyond),
         }
     }
 
@@ -233,6 +250,7 @@ mod tests {
         let (_, editor) = keys("张".repeat(100).as_bytes());
         assert_eq!(editor.shown(), format!("…{}", "张".repeat(COLUMNS / 2)));
         let (_, mut editor) = keys(&vec![b'x'; LINE_BYTES + 10]);
-        assert!(matches!(editor.feed(b'\r'), Some(Key::Enter(entered)) if entered.text.len() == LINE_BYTES));
+        assert_eq!(editor.feed(b'\r'), Some(Key::TooLong(LINE_BYTES + 10)), "nothing is cut silently");
+        assert_eq!(editor.feed(b'\r'), Some(Key::Enter(Entered::default())));
     }
 }

@@ -6,11 +6,12 @@ use std::io;
 use anyhow::Result;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use troupe_core::text::{clean, clean_name};
-use troupe_core::{ConversationId, Seq};
+use troupe_core::{ConversationId, Seq, Timestamp};
 
-use super::LINE_BYTES;
 use super::editor::{Editor, Entered, Key};
-use super::screen::{Input, Mark, Said, Screen, What, Wish, state_in_words};
+use super::said::{Message, Said, What};
+use super::screen::{Input, Mark, Screen, Wish, state_in_words};
+use super::{LINE_BYTES, TimeOfDay};
 use crate::client::State;
 
 /// Lines shown of one message. `troupe msg tail` prints the rest.
@@ -18,6 +19,8 @@ const MESSAGE_LINES: usize = 200;
 
 pub(super) enum Step {
     Entered(Entered),
+    /// A line of so many bytes is not entered.
+    TooLong(usize),
     /// Nothing is entered yet; the prompt shows the typed text.
     Typing(String),
 }
@@ -55,6 +58,7 @@ impl<R: AsyncBufRead + Unpin + Send> Input<Step> for PlainInput<R> {
         Ok(match key {
             None => Some(Step::Typing(editor.shown())),
             Some(Key::Enter(entered)) => Some(Step::Entered(entered)),
+            Some(Key::TooLong(bytes)) => Some(Step::TooLong(bytes)),
             Some(Key::End) => None,
         })
     }
@@ -95,25 +99,29 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
 pub(super) struct PlainScreen<W> {
     output: W,
     terminal: bool,
+    time_of_day: Option<TimeOfDay>,
     typed: String,
     /// The last line holds the prompt.
     prompted: bool,
 }
 
 impl<W: AsyncWrite + Unpin + Send> PlainScreen<W> {
-    pub fn new(output: W, terminal: bool) -> PlainScreen<W> {
-        PlainScreen { output, terminal, typed: String::new(), prompted: false }
+    pub fn new(output: W, terminal: bool, time_of_day: Option<TimeOfDay>) -> PlainScreen<W> {
+        PlainScreen { output, terminal, time_of_day, typed: String::new(), prompted: false }
     }
 
     /// Continuation lines are marked, so that none of them looks like another message.
-    async fn message(&mut self, label: &str, who: &str, text: &str) -> io::Result<()> {
-        let who = clean_name(who);
+    async fn message(&mut self, label: &str, said: &Said, text: &str) -> io::Result<()> {
+        let (who, mut time) = (clean_name(&said.who), self.time(said.time));
         let mut lines = text.lines().map(clean);
         let first = lines.next().unwrap_or_default();
+        if !time.is_empty() {
+            time.push(' ');
+        }
         if self.terminal {
-            self.line(&format!("\x1b[2m[{label}]\x1b[0m \x1b[1m{who}\x1b[0m: {first}")).await?;
+            self.line(&format!("\x1b[2m{time}[{label}]\x1b[0m \x1b[1m{who}\x1b[0m: {first}")).await?;
         } else {
-            self.line(&format!("[{label}] {who}: {first}")).await?;
+            self.line(&format!("{time}[{label}] {who}: {first}")).await?;
         }
         for line in lines.take(MESSAGE_LINES) {
             self.line(&format!("  | {line}")).await?;
@@ -137,11 +145,19 @@ impl<W: AsyncWrite + Unpin + Send> PlainScreen<W> {
 impl<W: AsyncWrite + Unpin + Send> Screen for PlainScreen<W> {
     type Step = Step;
 
+    fn time(&self, time: Timestamp) -> String {
+        self.time_of_day.as_ref().map_or_else(String::new, |of_day| (of_day.0)(time))
+    }
+
     fn take(&mut self, step: Step) -> Wish {
         match step {
             Step::Entered(entered) => {
                 self.typed.clear();
                 Wish::Enter(entered)
+            }
+            Step::TooLong(bytes) => {
+                self.typed.clear();
+                Wish::Remark(format!("not sent: a line has at most {LINE_BYTES} bytes, and this one {bytes}"))
             }
             Step::Typing(typed) => {
                 self.typed = typed;
@@ -152,8 +168,11 @@ impl<W: AsyncWrite + Unpin + Send> Screen for PlainScreen<W> {
 
     async fn said(&mut self, _conversation: ConversationId, label: &str, said: &Said) -> io::Result<()> {
         match &said.what {
-            What::Message(text) => self.message(label, &said.who, text).await,
-            What::Fact(words) => self.notice(&format!("[{label}] {} {words}", said.who)).await,
+            What::Message(message) => self.message(label, said, &message.text).await,
+            What::Change { words, .. } | What::Fact(words) => {
+                let line = format!("{} [{label}] {} {words}", self.time(said.time), said.who);
+                self.notice(line.trim_start()).await
+            }
         }
     }
 
@@ -166,8 +185,14 @@ impl<W: AsyncWrite + Unpin + Send> Screen for PlainScreen<W> {
         }
     }
 
-    async fn sending(&mut self, number: u64, _conversation: ConversationId, label: &str, text: &str) -> io::Result<()> {
-        self.mark(Mark::Sending, number, &format!("[{label}] {text}")).await
+    async fn sending(
+        &mut self,
+        number: u64,
+        _conversation: ConversationId,
+        label: &str,
+        message: &Message,
+    ) -> io::Result<()> {
+        self.mark(Mark::Sending, number, &format!("[{label}] {}", message.text)).await
     }
 
     async fn outcome(&mut self, number: u64, mark: Mark, _seq: Option<Seq>, text: &str) -> io::Result<()> {

@@ -8,6 +8,7 @@ use troupe_core::text::clean;
 use troupe_core::{ConversationId, Seq, Timestamp};
 
 use super::editor::Entered;
+use super::said::{Message, Said};
 use crate::client::State;
 
 /// Delivers steps of input. Cancel-safe.
@@ -25,28 +26,9 @@ pub enum Wish {
     Open(ConversationId),
     /// Show events before this one.
     Older(ConversationId, Seq),
+    /// Tell the user something about its input.
+    Remark(String),
     Quit,
-}
-
-/// An event in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    pub seq: Seq,
-    pub time: Timestamp,
-    /// Name of the sender.
-    pub who: String,
-    /// By this user, on any device.
-    pub mine: bool,
-    pub what: What,
-    /// Behind a message of a page.
-    pub reactions: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    Message(String),
-    /// Any other event.
-    Fact(String),
 }
 
 /// A conversation of the user.
@@ -55,6 +37,8 @@ pub struct Listed {
     pub conversation: ConversationId,
     pub label: String,
     pub unread: u64,
+    /// Unread messages that mention this user or everyone; 100: that many or more.
+    pub mentions: u64,
     /// The last event that the user has read.
     pub read: Seq,
     pub time: Timestamp,
@@ -94,6 +78,16 @@ pub trait Screen: Send {
         true
     }
 
+    /// Whether the screen holds this message, and wants to know its state when that changes.
+    fn holds(&self, _conversation: ConversationId, _message: Seq) -> bool {
+        false
+    }
+
+    /// A time for a line in words; empty: this screen shows none.
+    fn time(&self, _time: Timestamp) -> String {
+        String::new()
+    }
+
     /// Whether the chat fetches the list of conversations, and pages of the current one.
     fn has_overview(&self) -> bool {
         false
@@ -115,7 +109,7 @@ pub trait Screen: Send {
         number: u64,
         conversation: ConversationId,
         label: &str,
-        text: &str,
+        message: &Message,
     ) -> impl Future<Output = io::Result<()>> + Send;
 
     /// The outcome of the message with this number, with its place in the log if it has one.
@@ -140,6 +134,12 @@ pub trait Screen: Send {
 
     /// Events of a conversation, oldest first. `more`: there are events before them.
     fn page(&mut self, _conversation: ConversationId, _page: Vec<Said>, _more: bool) {}
+
+    /// The present state of a message that the screen holds.
+    fn refreshed(&mut self, _conversation: ConversationId, _message: Said) {}
+
+    /// A long paste waits for `y`. `None`: no longer.
+    fn confirming(&mut self, _text: Option<&str>) {}
 
     fn state(&mut self, state: &State) -> impl Future<Output = io::Result<()>> + Send;
 }

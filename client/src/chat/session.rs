@@ -5,6 +5,7 @@
 //! conversation.
 
 mod commands;
+mod messages;
 mod names;
 mod pages;
 mod read;
@@ -17,16 +18,20 @@ use anyhow::Result;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId};
+use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, Timestamp, UserId};
 
 use super::account::Account;
 use super::editor::Entered;
-use super::screen::{Listed, Mark, Said, Screen};
+use super::said::{Change, Message, Said, What};
+use super::screen::{Listed, Mark, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
 use crate::msg::{NamedConversation, group_label, restored};
-use pages::said;
+use messages::Stale;
+use pages::Page;
 use read::ToRead;
+
+pub use messages::reactions_in_words;
 
 /// Sent messages whose delivery is tracked.
 const WATCHED: usize = 256;
@@ -48,14 +53,18 @@ pub(super) enum Work {
     /// The other user was looked up.
     Whisper(Result<NamedConversation>, String),
     Lines(Result<Vec<String>>),
+    /// Lines that begin with a time, on a screen that shows times.
+    Dated(Result<Vec<(Timestamp, String)>>),
     /// The answer to a change of the conversation, and the notice about it.
     Switch(Result<(NamedConversation, String)>),
     /// Time to send the read positions.
     MarkRead,
     Marked,
     Overview(Result<Vec<Listed>>),
-    /// The events, and whether there are more before them.
-    Page(ConversationId, Result<(Vec<Said>, bool)>),
+    Page(ConversationId, Result<Page>),
+    /// Time to ask for the state of changed messages.
+    Refresh,
+    Refreshed(ConversationId, Option<Box<Said>>),
 }
 
 pub(super) struct ChatSession<S> {
@@ -81,6 +90,7 @@ pub(super) struct ChatSession<S> {
     /// How far any other user has received.
     reached: BTreeMap<ConversationId, Seq>,
     to_read: ToRead,
+    stale: Stale,
     /// Typed messages whose outcome is not shown yet.
     pending: usize,
     bot: bool,
@@ -104,6 +114,7 @@ impl<S: Screen> ChatSession<S> {
             watched: BTreeMap::new(),
             reached: BTreeMap::new(),
             to_read: ToRead::default(),
+            stale: Stale::default(),
             pending: 0,
             bot: false,
         }
@@ -175,14 +186,15 @@ impl<S: Screen> ChatSession<S> {
         Ok(())
     }
 
-    async fn say(&mut self, conversation: ConversationId, text: String) -> Result<()> {
+    async fn say(&mut self, conversation: ConversationId, body: Body) -> Result<()> {
         self.sent += 1;
         let number = self.sent;
-        match self.client.send(conversation, Body::text(&text)) {
+        let message = Message::of(&body, self.client.user());
+        match self.client.send(conversation, body) {
             Ok(handle) => {
                 self.mine.insert(handle.id, number);
                 let label = self.label(conversation);
-                self.screen.sending(number, conversation, &label, &text).await?;
+                self.screen.sending(number, conversation, &label, &message).await?;
                 self.pending += 1;
                 self.work(async move { Work::Sent { number, conversation, outcome: handle.await } });
             }
@@ -216,7 +228,7 @@ impl<S: Screen> ChatSession<S> {
                 match place {
                     Ok(place) => {
                         self.learn(&place);
-                        self.say(place.conversation, text).await?;
+                        self.say(place.conversation, Body::text(&text)).await?;
                     }
                     Err(error) => self.screen.notice(&format!("not sent: {error:#}")).await?,
                 }
@@ -226,7 +238,17 @@ impl<S: Screen> ChatSession<S> {
                     self.screen.notice(&line).await?;
                 }
             }
-            Work::Lines(Err(error)) => self.screen.notice(&format!("{error:#}")).await?,
+            Work::Dated(Ok(lines)) => {
+                for (time, line) in lines {
+                    let line = format!("{} {line}", self.screen.time(time));
+                    self.screen.notice(line.trim_start()).await?;
+                }
+            }
+            Work::Refresh => self.refresh(),
+            Work::Refreshed(conversation, message) => {
+                message.into_iter().for_each(|message| self.screen.refreshed(conversation, *message));
+            }
+            Work::Lines(Err(error)) | Work::Dated(Err(error)) => self.screen.notice(&format!("{error:#}")).await?,
             Work::Switch(answer) => return self.switched(answer).await,
             Work::Overview(answer) => self.listed(answer).await?,
             Work::Page(conversation, answer) => self.paged(conversation, answer).await?,
@@ -339,15 +361,18 @@ impl<S: Screen> ChatSession<S> {
             self.titles.insert(conversation, group_label(name, conversation));
         }
         let label = self.label(conversation);
-        let said = said(&event, who, self.client.user());
+        let said = Said::of(&event, who, self.client.user());
         self.screen.said(conversation, &label, &said).await?;
+        if let What::Change { to, change: Change::Voted, .. } = &said.what {
+            self.has_changed(conversation, *to);
+        }
         if self.bot
             && let ConversationId::Direct { .. } = conversation
             && Some(event.sender) != self.client.user()
             && let EventKind::Message(body) = &event.kind
             && let Some(answer) = body.as_text().and_then(bot)
         {
-            self.say(conversation, answer).await?;
+            self.say(conversation, Body::text(&answer)).await?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::command::{Act, Line, parse};
+use troupe_core::Seq;
+
+use super::command::{Act, Line, OnMessage, parse};
 use super::plain::Lines;
 
 #[test]
@@ -20,14 +22,14 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!(parse(":emoji 3"), Line::Emoji(3));
     assert_eq!(parse(":delay 5 tea is ready"), Line::Delay(Duration::from_secs(5), "tea is ready".into()));
     let members = vec!["bob".to_owned(), "carol".to_owned()];
-    assert_eq!(parse(":react 12 👍"), Line::React { to: 12, emoji: "👍".into(), remove: false });
+    let react = OnMessage::React { emoji: "👍".into(), remove: false };
+    assert_eq!(parse("/react 12 👍"), Line::About { to: Seq(12), act: react });
     let mute = |minutes| Line::Moderate(Act::Mute { name: "bob".into(), minutes });
     assert_eq!((parse(":mute bob 30"), parse(":unmute bob")), (mute(30), mute(0)));
     assert_eq!(parse(":unban bob"), Line::Moderate(Act::Ban { name: "bob".into(), lift: true }));
     assert_eq!(parse(":notice Be kind, all"), Line::Moderate(Act::Notice("Be kind, all".into())));
     assert_eq!((parse(":link"), parse(":link 5")), (Line::Link(1), Line::Link(5)));
     assert_eq!(parse(":slow 30"), Line::Moderate(Act::Slow(30)));
-    assert_eq!(parse(":unreact 12  ❤ "), Line::React { to: 12, emoji: "❤".into(), remove: true });
     assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), open: false, members });
     assert_eq!(parse(":open team"), Line::New { name: "team".into(), open: true, members: Vec::new() });
     assert_eq!((parse(":scheduled"), parse(":cancel 00ff")), (Line::Scheduled, Line::Cancel("00ff".into())));

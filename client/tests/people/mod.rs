@@ -215,7 +215,7 @@ impl Chat {
     fn start(server: &Arc<Server>, terminal: bool) -> Chat {
         let (keyboard, input) = tokio::io::duplex(64 * 1024);
         let (output, screen) = tokio::io::duplex(64 * 1024);
-        let options = Options { account: account(server, "alice", None), terminal };
+        let options = Options { account: account(server, "alice", None), terminal, time_of_day: None };
         let task = tokio::spawn(run(options, || Ok(()), BufReader::new(input), output));
         Chat { keyboard, screen, seen: String::new(), task }
     }

@@ -10,10 +10,11 @@ use troupe_core::feature::Settings;
 use troupe_core::text::{clean, clean_name};
 use troupe_core::{Body, ConversationId, Event, Seq, Timestamp, UserId};
 
+use super::reactions_in_words;
 use crate::chat::command::Act;
 use crate::client::Client;
 use crate::msg::{NamedConversation, group_label, resolve};
-use crate::requests::{ConversationInfo, Reaction, Search, UserInfo, link_of_text};
+use crate::requests::{ConversationInfo, Search, UserInfo, link_of_text};
 
 /// Ids per lookup of names.
 const NAMES: usize = 100;
@@ -50,11 +51,20 @@ pub(super) async fn list_members(client: Client, conversation: ConversationId) -
     let members = client.members(conversation).await?;
     let ids: Vec<UserId> = members.iter().take(NAMES).map(|member| member.user).collect();
     let mut lines = vec![format!("{conversation}: {} members", members.len())];
-    lines.extend(client.get_users(&ids, &[]).await?.iter().map(with_state));
+    lines.extend(client.get_users(&ids, &[]).await?.iter().map(|user| {
+        let role = members.iter().find(|member| member.user == user.user).and_then(|member| member.role);
+        // A conversation that is no group has no roles.
+        let role = role.map_or_else(String::new, |role| format!(", {}", role.name()));
+        format!("{}{role}", with_state(user))
+    }));
     Ok(lines)
 }
 
-pub(super) async fn history(client: Client, conversation: ConversationId, count: usize) -> Result<Vec<String>> {
+pub(super) async fn history(
+    client: Client,
+    conversation: ConversationId,
+    count: usize,
+) -> Result<Vec<(Timestamp, String)>> {
     let page = client.history_before(conversation, Seq::ZERO, count).await?;
     let mut ids: Vec<UserId> = page.events.iter().map(|event| event.sender).collect();
     ids.sort();
@@ -64,8 +74,8 @@ pub(super) async fn history(client: Client, conversation: ConversationId, count:
         client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
     let line = |event: &Event| {
         let sender = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
-        let reactions = page.reactions.get(&event.seq).map_or_else(String::new, |of| shown(of));
-        format!("{} {sender}: {}{reactions}", event.seq, event.kind.words())
+        let reactions = page.reactions.get(&event.seq).map_or_else(String::new, |of| reactions_in_words(of));
+        (event.time, format!("{} {sender}: {}{reactions}", event.seq, event.kind.words()))
     };
     Ok(page.events.iter().map(line).collect())
 }
@@ -90,15 +100,6 @@ pub(super) async fn find_messages(client: Client, words: String) -> Result<Vec<S
         lines.push(format!("{} conversations did not answer: their messages are missing", found.incomplete.len()));
     }
     Ok(lines)
-}
-
-/// Behind a message: each emoji with its users, the own ones in parentheses.
-pub(super) fn shown(reactions: &[Reaction]) -> String {
-    let one = |reaction: &Reaction| match (clean(&reaction.emoji), reaction.users) {
-        (emoji, users) if reaction.mine => format!("({emoji} {users})"),
-        (emoji, users) => format!("{emoji} {users}"),
-    };
-    format!("   {}", reactions.iter().map(one).collect::<Vec<_>>().join("  "))
 }
 
 pub(super) async fn schedule(
@@ -141,21 +142,6 @@ pub(super) async fn cancel_scheduled(
         (Some(_), Some(_)) => anyhow::bail!("several ids begin with {prefix}: write more of it"),
     }
     Ok(vec![format!("{prefix} will not be said")])
-}
-
-/// The change itself is shown when it comes as an event.
-pub(super) async fn react(
-    client: Client,
-    conversation: ConversationId,
-    to: u64,
-    emoji: String,
-    remove: bool,
-) -> Result<Vec<String>> {
-    match remove {
-        false => client.react(conversation, Seq(to), &emoji).await?,
-        true => client.take_reaction_back(conversation, Seq(to), &emoji).await?,
-    };
-    Ok(Vec::new())
 }
 
 /// The change itself is shown when it comes as an event.
@@ -272,16 +258,4 @@ async fn users(client: &Client, wanted: &[String]) -> Result<Vec<UserId>> {
 /// A group by its id, with or without the letter.
 fn group(id: &str) -> Result<ConversationId> {
     Ok(if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reactions_stand_behind_their_message_and_steer_no_terminal() {
-        let reaction = |emoji: &str, users, mine| Reaction { emoji: emoji.to_owned(), users, mine };
-        let line = shown(&[reaction("👍", 2, true), reaction("❤\u{202e}", 1, false)]);
-        assert_eq!(line, "   (👍 2)  ❤ 1");
-    }
 }

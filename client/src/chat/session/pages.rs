@@ -4,17 +4,25 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use troupe_core::text::clean_name;
-use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
+use troupe_core::{ConversationId, Event, Seq, UserId};
 
-use super::commands::shown;
-use super::{ChatSession, Work};
-use crate::chat::screen::{Listed, Said, Screen, What};
+use super::{ChatSession, NAMES, Work};
+use crate::chat::said::Said;
+use crate::chat::screen::{Listed, Screen};
 use crate::client::Client;
 use crate::msg::group_label;
 use crate::requests::ConversationInfo;
 
 /// Events of a page: a screenful of a large terminal.
 const PAGE: usize = 100;
+
+pub(in crate::chat) struct Page {
+    said: Vec<Said>,
+    /// There are events before it.
+    more: bool,
+    /// Of the senders.
+    names: BTreeMap<UserId, String>,
+}
 
 impl<S: Screen> ChatSession<S> {
     /// Makes this the current conversation, and shows its newest events.
@@ -42,15 +50,13 @@ impl<S: Screen> ChatSession<S> {
         }
     }
 
-    pub(super) async fn paged(
-        &mut self,
-        conversation: ConversationId,
-        answer: Result<(Vec<Said>, bool)>,
-    ) -> Result<()> {
+    pub(super) async fn paged(&mut self, conversation: ConversationId, answer: Result<Page>) -> Result<()> {
         match answer {
-            Ok((page, more)) => {
-                let newest = page.last().map(|said| said.seq);
-                self.screen.page(conversation, page, more);
+            Ok(Page { said, more, names }) => {
+                let newest = said.last().map(|said| said.seq);
+                self.screen.page(conversation, said, more);
+                let room = NAMES.saturating_sub(self.names.len());
+                self.names.extend(names.into_iter().take(room));
                 if let Some(seq) = newest.filter(|_| self.screen.shows(conversation)) {
                     self.has_shown(conversation, seq);
                 }
@@ -84,13 +90,14 @@ async fn overview(client: Client) -> Result<Vec<Listed>> {
             ConversationId::Everyone => "everyone".to_owned(),
         },
         unread: info.unread,
+        mentions: u64::from(info.mentions),
         read: info.read,
         time: info.time,
     };
     Ok(list.conversations.iter().map(line).collect())
 }
 
-async fn page(client: Client, conversation: ConversationId, before: Seq) -> Result<(Vec<Said>, bool)> {
+async fn page(client: Client, conversation: ConversationId, before: Seq) -> Result<Page> {
     let page = client.history_before(conversation, before, PAGE).await?;
     let mut ids: Vec<UserId> = page.events.iter().map(|event| event.sender).collect();
     ids.sort();
@@ -100,19 +107,7 @@ async fn page(client: Client, conversation: ConversationId, before: Seq) -> Resu
     let me = client.user();
     let line = |event: &Event| {
         let who = names.get(&event.sender).cloned().unwrap_or_else(|| format!("user {}", event.sender));
-        let reactions = page.reactions.get(&event.seq).map_or_else(String::new, |of| shown(of));
-        Said { reactions, ..said(event, who, me) }
+        Said::on_page(event, &page, who, me)
     };
-    Ok((page.events.iter().map(line).collect(), page.more))
-}
-
-pub(super) fn said(event: &Event, who: String, me: Option<UserId>) -> Said {
-    let what = match &event.kind {
-        EventKind::Message(body) => What::Message(match body.as_text() {
-            Some(text) => text.to_owned(),
-            None => event.kind.words(),
-        }),
-        kind => What::Fact(kind.words()),
-    };
-    Said { seq: event.seq, time: event.time, who, mine: Some(event.sender) == me, what, reactions: String::new() }
+    Ok(Page { said: page.events.iter().map(line).collect(), more: page.more, names })
 }

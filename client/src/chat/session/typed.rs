@@ -1,10 +1,10 @@
 //! Dispatches a typed line. Requests only start here; the session shows their outcome later.
 
 use anyhow::Result;
-use troupe_core::ConversationId;
+use troupe_core::{Body, ConversationId};
 
-use super::{ChatSession, Work, commands};
-use crate::chat::command::{HELP, Line, parse_entered};
+use super::{ChatSession, Work, commands, messages};
+use crate::chat::command::{HELP, Line, OnMessage, parse_entered};
 use crate::chat::editor::Entered;
 use crate::chat::emoji;
 use crate::chat::screen::{Screen, Wish, state_in_words};
@@ -31,6 +31,7 @@ impl<S: Screen> ChatSession<S> {
                 }
             }
             Wish::Older(conversation, before) => self.fetch_page(conversation, before),
+            Wish::Remark(text) => self.screen.notice(&text).await?,
             Wish::Quit => return Ok(false),
         }
         Ok(true)
@@ -39,6 +40,7 @@ impl<S: Screen> ChatSession<S> {
     /// Takes an entered line. `false`: quit.
     async fn line(&mut self, entered: Entered) -> Result<bool> {
         if let Some(text) = self.unconfirmed.take() {
+            self.screen.confirming(None);
             match entered.text.trim() {
                 "y" | "Y" | "yes" => self.say_here(text).await?,
                 _ => self.screen.notice("not sent").await?,
@@ -58,7 +60,7 @@ impl<S: Screen> ChatSession<S> {
 
     async fn say_here(&mut self, text: String) -> Result<()> {
         match self.current {
-            Some(current) => self.say(current, text).await,
+            Some(current) => self.say(current, self.body(&text)).await,
             None => Ok(self.screen.notice("not sent: you are in no conversation; :to <name|#group|everyone>").await?),
         }
     }
@@ -83,7 +85,8 @@ impl<S: Screen> ChatSession<S> {
                 | Line::Leave
                 | Line::Who
                 | Line::History(_)
-                | Line::React { .. }
+                | Line::About { .. }
+                | Line::Poll(_)
                 | Line::Moderate(_)
                 | Line::Link(_)
         );
@@ -98,6 +101,7 @@ impl<S: Screen> ChatSession<S> {
             Line::Say(text) if is_long => {
                 let question = format!("pasted: {size}; y sends it as one message, anything else drops it");
                 self.screen.notice(&question).await?;
+                self.screen.confirming(Some(&text));
                 self.unconfirmed = Some(text);
             }
             Line::Say(text) => self.say_here(text).await?,
@@ -119,10 +123,16 @@ impl<S: Screen> ChatSession<S> {
             Line::Prefix(prefix) => self.lines(commands::find_users(client, prefix)),
             Line::Groups => self.lines(commands::list_conversations(client)),
             Line::Who => self.lines(commands::list_members(client, current)),
-            Line::History(count) => self.lines(commands::history(client, current, count)),
+            Line::History(count) => {
+                self.work(async move { Work::Dated(commands::history(client, current, count).await) });
+            }
             Line::Link(uses) => self.lines(commands::make_link(client, current, uses)),
             Line::Moderate(act) => self.lines(commands::moderate(client, current, act)),
-            Line::React { to, emoji, remove } => self.lines(commands::react(client, current, to, emoji, remove)),
+            Line::About { to, act: OnMessage::Reply(text) } => {
+                self.say(current, self.body(&text).replying_to(to)).await?;
+            }
+            Line::About { to, act } => self.lines(messages::act(client, current, to, act)),
+            Line::Poll(poll) => self.say(current, Body::from(poll)).await?,
             Line::Decline(id) => self.lines(commands::decline(client, id)),
             Line::Invite(names) => self.lines(commands::invite(client, current, names)),
             Line::New { name, open, members } => self.switch(commands::create_group(client, name, open, members)),
