@@ -15,7 +15,7 @@ use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::{Fingerprint, Trust, msg};
 use troupe_runtime::private;
 
-use crate::trace;
+use crate::{footprint, trace};
 
 #[derive(Args, Clone)]
 pub struct Chat {
@@ -107,6 +107,7 @@ pub async fn chat(args: Talk) -> Result<()> {
     let chat = async {
         let logged_in = || {
             let _ = logged_in.send(());
+            footprint::give_back_code();
         };
         if terminal && !dumb && !args.plain {
             return troupe_terminal::run(account, logged_in).await;
@@ -115,7 +116,9 @@ pub async fn chat(args: Talk) -> Result<()> {
             logged_in();
             terminal.then(RawTerminal::enter).transpose()
         };
-        chat::run(chat::Options { account, terminal }, ready, BufReader::new(stdin()), stdout()).await
+        let time_of_day = terminal.then(troupe_terminal::time_of_day);
+        let options = chat::Options { account, terminal, time_of_day };
+        chat::run(options, ready, BufReader::new(stdin()), stdout()).await
     };
     tokio::select! {
         ended = chat => ended,

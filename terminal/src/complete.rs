@@ -30,7 +30,10 @@ impl Completion {
             '#' => conversations(model, &typed),
             '@' => names(model).iter().map(|name| format!("@{name} ")).filter(starts).collect(),
             _ if first => names(model).iter().map(|name| format!("{name};;")).filter(starts).collect(),
-            _ => names(model).iter().map(|name| format!("{name} ")).filter(starts).collect(),
+            _ => {
+                let names = names(model).into_iter().chain(["everyone".to_owned()]);
+                names.map(|name| format!("{name} ")).filter(starts).collect()
+            }
         };
         words.sort();
         words.dedup();

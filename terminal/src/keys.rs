@@ -18,6 +18,7 @@ fn pressed(key: KeyEvent) -> Key {
     match key.code {
         KeyCode::Enter if alt => Key::Newline,
         KeyCode::Enter => Key::Enter,
+        KeyCode::Esc => Key::Escape,
         KeyCode::Tab => Key::Complete,
         KeyCode::Backspace if alt || control => Key::DeleteWord,
         KeyCode::Backspace => Key::Backspace,

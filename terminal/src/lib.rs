@@ -8,27 +8,30 @@
 mod complete;
 mod keys;
 mod line;
+mod mode;
 mod model;
+mod question;
 mod room;
 mod view;
 mod wrap;
 
 use std::io::{self, stdout};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
-use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::event::{Event, EventStream};
 use futures::StreamExt;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use troupe_client::State;
-use troupe_client::chat::{Account, Connected, Input, Listed, Mark, Said, Screen, Wish, converse};
+use troupe_client::chat::{Account, Connected, Input, Listed, Mark, Message, Said, Screen, TimeOfDay, Wish, converse};
 use troupe_core::{ConversationId, Seq, Timestamp};
 
 use keys::key;
+use mode::Mode;
 use model::{Key, Model};
+use question::Question;
 
 /// Chats on the full screen until the user quits.
 ///
@@ -41,6 +44,12 @@ pub async fn run(account: Account, logged_in: impl FnOnce()) -> Result<()> {
     converse(account, connected, keys, screen).await
 }
 
+/// The time of day in the zone of this terminal, for the line mode.
+pub fn time_of_day() -> TimeOfDay {
+    let zone = TimeZone::system();
+    TimeOfDay(Arc::new(move |time| view::clock(time, &zone)))
+}
+
 struct Keys {
     stream: EventStream,
 }
@@ -48,27 +57,6 @@ struct Keys {
 impl Input<Event> for Keys {
     async fn next(&mut self) -> Result<Option<Event>> {
         self.stream.next().await.transpose().context("reading the terminal")
-    }
-}
-
-/// The terminal in its full-screen mode, until it is dropped.
-struct Mode;
-
-impl Mode {
-    fn enter() -> io::Result<Mode> {
-        enable_raw_mode()?;
-        // From here on the mode is left again, whatever fails.
-        let mode = Mode;
-        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
-        Ok(mode)
-    }
-}
-
-impl Drop for Mode {
-    fn drop(&mut self) {
-        // No further remedy exists if this fails.
-        let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen);
-        let _ = disable_raw_mode();
     }
 }
 
@@ -127,6 +115,14 @@ where
         self.model.sees(conversation)
     }
 
+    fn holds(&self, conversation: ConversationId, message: Seq) -> bool {
+        self.model.holds(conversation, message)
+    }
+
+    fn time(&self, time: Timestamp) -> String {
+        view::when(time, Timestamp(self.account.context.clock.now().0), &self.zone)
+    }
+
     fn has_overview(&self) -> bool {
         true
     }
@@ -141,9 +137,15 @@ where
         Ok(())
     }
 
-    async fn sending(&mut self, number: u64, conversation: ConversationId, label: &str, text: &str) -> io::Result<()> {
+    async fn sending(
+        &mut self,
+        number: u64,
+        conversation: ConversationId,
+        label: &str,
+        message: &Message,
+    ) -> io::Result<()> {
         self.model.now = Timestamp(self.account.context.clock.now().0);
-        self.model.sending(number, conversation, label, text);
+        self.model.sending(number, conversation, label, message);
         Ok(())
     }
 
@@ -171,6 +173,14 @@ where
 
     fn page(&mut self, conversation: ConversationId, page: Vec<Said>, more: bool) {
         self.model.page(conversation, page, more);
+    }
+
+    fn refreshed(&mut self, conversation: ConversationId, message: Said) {
+        self.model.refreshed(conversation, message);
+    }
+
+    fn confirming(&mut self, text: Option<&str>) {
+        self.model.question = text.map(Question::new);
     }
 
     async fn state(&mut self, state: &State) -> io::Result<()> {

@@ -40,13 +40,13 @@ impl Line {
         self.text.is_empty()
     }
 
-    pub fn insert(&mut self, c: char) {
-        if c == '\n' || c == '\t' || !c.is_control() {
-            self.put(c.encode_utf8(&mut [0; 4]));
-        }
+    /// `false`: the line is full.
+    pub fn insert(&mut self, c: char) -> bool {
+        let is_text = c == '\n' || c == '\t' || !c.is_control();
+        !is_text || self.put(c.encode_utf8(&mut [0; 4]))
     }
 
-    /// A line at its limit drops the rest of the paste, and says so by its answer.
+    /// `false`: the line has no room for all of it, and took nothing.
     pub fn paste(&mut self, text: &str) -> bool {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text: String = text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
@@ -56,6 +56,13 @@ impl Line {
             self.pasted_at = Some(self.pasted_at.map_or(at, |pasted| pasted.min(at)));
         }
         fits
+    }
+
+    /// Brings a pasted text back to an empty line.
+    pub fn restore(&mut self, text: String) {
+        if self.text.is_empty() {
+            *self = Entered { text, typed: 0 }.into();
+        }
     }
 
     /// Replaces the text between `from` and the cursor.
@@ -115,19 +122,19 @@ impl Line {
         Entered { typed: line.pasted_at.unwrap_or(line.text.len()), text: line.text }
     }
 
+    /// All of it, or nothing.
     fn put(&mut self, text: &str) -> bool {
-        let mut room = LINE_BYTES.saturating_sub(self.text.len()).min(text.len());
-        while !text.is_char_boundary(room) {
-            room -= 1;
+        if self.text.len() + text.len() > LINE_BYTES {
+            return false;
         }
-        self.text.insert_str(self.cursor, &text[..room]);
+        self.text.insert_str(self.cursor, text);
         if let Some(pasted) = &mut self.pasted_at
             && *pasted >= self.cursor
         {
-            *pasted += room;
+            *pasted += text.len();
         }
-        self.cursor += room;
-        room == text.len()
+        self.cursor += text.len();
+        true
     }
 
     fn cut(&mut self, from: usize, to: usize) {
@@ -206,7 +213,7 @@ mod tests {
 
     fn typed(text: &str) -> Line {
         let mut line = Line::default();
-        text.chars().for_each(|c| line.insert(c));
+        text.chars().for_each(|c| assert!(line.insert(c), "room"));
         line
     }
 
@@ -254,19 +261,22 @@ mod tests {
         line.home();
         line.left();
         line.home();
-        line.insert('x');
+        assert!(line.insert('x'));
         assert_eq!(line.clone().take().typed, 1, "typed before it");
         line.delete_to_end();
         assert_eq!(line.take(), Entered::typed("x"), "nothing pasted is left");
     }
 
     #[test]
-    fn a_line_at_its_limit_keeps_its_text_and_says_so() {
-        let mut line = Line::default();
+    fn a_line_without_room_takes_nothing_and_says_so() {
+        let mut line = typed("half");
         assert!(!line.paste(&"张".repeat(LINE_BYTES)));
-        assert!(line.text().len() <= LINE_BYTES && line.text().chars().all(|c| c == '张'));
-        line.insert('张');
-        assert!(line.text().len() <= LINE_BYTES);
+        assert_eq!(line.text(), "half", "no part of a paste is sent for the whole");
+        assert!(line.paste(&"x".repeat(LINE_BYTES - 5)));
+        assert!(!line.insert('张'));
+        assert!(line.insert('x'));
+        assert!(!line.insert('x'));
+        assert_eq!(line.text().len(), LINE_BYTES);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use troupe_client::State;
-use troupe_client::chat::{Listed, Mark, Said, What, Wish, state_in_words};
+use troupe_client::chat::{Entered, LINE_BYTES, Listed, Mark, Message, Said, What, Wish, state_in_words};
 use troupe_core::text::clean;
 use troupe_core::{ConversationId, Seq, Timestamp};
 
 use crate::complete::Completion;
 use crate::line::{History, Line};
+use crate::question::{Answer, Question};
 use crate::room::{Anchor, Place, Room};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum Key {
     EndOfInput,
     /// Clears the line; ends the chat if it is empty.
     Interrupt,
+    /// Back to the line from a question.
+    Escape,
     /// The size has changed, or a key without a meaning.
     Redraw,
 }
@@ -60,6 +63,8 @@ pub struct Model {
     /// A remark about the last key, until the next one.
     pub hint: Option<String>,
     pub now: Timestamp,
+    /// A long paste that waits for an answer.
+    pub question: Option<Question>,
     history: History,
     completion: Option<Completion>,
     /// Lines of the message area and places of its rows, as they were last drawn.
@@ -95,7 +100,7 @@ impl Model {
 
     pub fn said(&mut self, conversation: ConversationId, label: &str, said: &Said) {
         let seen = self.sees(conversation);
-        let named = matches!(&said.what, What::Message(text) if self.is_named_in(text));
+        let named = matches!(&said.what, What::Message(message) if self.is_named_by(message));
         let room = self.rooms.entry(Some(conversation)).or_default();
         label.clone_into(&mut room.label);
         if !said.mine && !seen && matches!(said.what, What::Message(_)) {
@@ -105,7 +110,25 @@ impl Model {
         if said.mine {
             room.read = room.read.max(said.seq);
         }
-        room.add(said.clone());
+        let mut said = said.clone();
+        // The row of the message shows the change. Without that row, the change has its own.
+        if let What::Change { to, change, words } = &said.what
+            && !room.change(*to, change, said.seq, said.mine)
+        {
+            said.what = What::Fact(words.clone());
+        }
+        room.add(said);
+    }
+
+    pub fn refreshed(&mut self, conversation: ConversationId, message: Said) {
+        if let Some(room) = self.rooms.get_mut(&Some(conversation)) {
+            room.refreshed(message);
+        }
+    }
+
+    /// Whether the rows have this message.
+    pub fn holds(&self, conversation: ConversationId, message: Seq) -> bool {
+        self.rooms.get(&Some(conversation)).is_some_and(|room| room.message(message).is_some())
     }
 
     /// Whether the user has the newest rows of this conversation before their eyes.
@@ -113,7 +136,11 @@ impl Model {
         self.current == Some(conversation) && self.room().is_some_and(|room| room.anchor.is_none())
     }
 
-    pub fn is_named_in(&self, text: &str) -> bool {
+    pub fn is_named_by(&self, message: &Message) -> bool {
+        message.names_me || self.is_named_in(&message.text)
+    }
+
+    fn is_named_in(&self, text: &str) -> bool {
         let (text, name) = (text.to_lowercase(), self.me.to_lowercase());
         text.match_indices('@').any(|(at, _)| {
             let named = text[at + 1..].strip_prefix(name.as_str());
@@ -125,12 +152,13 @@ impl Model {
         self.here().notice(clean(text));
     }
 
-    pub fn sending(&mut self, number: u64, conversation: ConversationId, label: &str, text: &str) {
-        let now = self.now;
+    pub fn sending(&mut self, number: u64, conversation: ConversationId, label: &str, message: &Message) {
+        let (now, who, what) = (self.now, self.me.clone(), What::Message(message.clone()));
+        let said = Said { seq: Seq::ZERO, time: now, who, mine: true, what, as_of: Seq::ZERO };
         let room = self.rooms.entry(Some(conversation)).or_default();
         label.clone_into(&mut room.label);
         room.time = room.time.max(now);
-        room.sending(number, text.to_owned(), now);
+        room.sending(number, said);
     }
 
     pub fn outcome(&mut self, number: u64, mark: Mark, seq: Option<Seq>, why: &str) {
@@ -168,7 +196,7 @@ impl Model {
             room.label = listed.label;
             room.time = room.time.max(listed.time);
             if Some(listed.conversation) != current {
-                room.unread = listed.unread;
+                (room.unread, room.mentions) = (listed.unread, listed.mentions);
                 room.read = listed.read;
             }
         }
@@ -191,17 +219,30 @@ impl Model {
     /// Takes a key.
     pub fn key(&mut self, key: Key) -> Wish {
         self.hint = None;
+        if let Some(question) = &mut self.question {
+            return match question.key(&key, self.drawn.lines) {
+                Answer::None => Wish::Nothing,
+                Answer::Yes => self.answered("y"),
+                Answer::No => {
+                    let text = question.text.clone();
+                    let line = &mut self.here().line;
+                    // Nothing that was pasted or typed is lost.
+                    line.restore(text);
+                    self.answered("n")
+                }
+            };
+        }
         if key != Key::Complete {
             self.completion = None;
         }
         let line = &mut self.rooms.entry(self.current).or_default().line;
         match key {
-            Key::Char(c) => line.insert(c),
-            Key::Newline => line.insert('\n'),
+            Key::Char(c) => self.hint = full(line.insert(c)),
+            Key::Newline => self.hint = full(line.insert('\n')),
+            Key::Paste(text) if line.paste(&text) => {}
             Key::Paste(text) => {
-                if !line.paste(&text) {
-                    self.hint = Some("the line is full: the rest of the paste was left out".to_owned());
-                }
+                let bytes = text.len();
+                self.hint = Some(format!("nothing was pasted: it has {bytes} bytes, and a line {LINE_BYTES}"));
             }
             Key::Enter => {
                 let entered = line.take();
@@ -231,9 +272,14 @@ impl Model {
             Key::EndOfInput if line.is_empty() => return Wish::Quit,
             Key::Interrupt if line.is_empty() => return Wish::Quit,
             Key::Interrupt => drop(line.take()),
-            Key::EndOfInput | Key::Redraw => {}
+            Key::EndOfInput | Key::Redraw | Key::Escape => {}
         }
         Wish::Nothing
+    }
+
+    fn answered(&mut self, answer: &str) -> Wish {
+        self.question = None;
+        Wish::Enter(Entered::typed(answer))
     }
 
     /// One screenful up, but for a line. Fetches what comes before the first row.
@@ -328,6 +374,10 @@ impl Model {
         self.hint = completion.others();
         self.completion = Some(completion);
     }
+}
+
+fn full(taken: bool) -> Option<String> {
+    (!taken).then(|| "the line is full".to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use troupe_client::chat::{Mark, Said};
+use troupe_client::chat::{Change, ERASED, Mark, Said, What};
 use troupe_core::{Seq, Timestamp};
 
 use crate::line::Line;
@@ -32,10 +32,9 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     Said(Said),
-    /// A message of this device in this run.
+    /// A message of this device in this run. It has no seq before it is sent.
     Mine {
-        text: String,
-        time: Timestamp,
+        said: Said,
         mark: Mark,
         /// Why it failed.
         detail: String,
@@ -76,12 +75,59 @@ pub struct Room {
 impl Room {
     pub fn add(&mut self, said: Said) {
         self.time = self.time.max(said.time);
-        let place = Place::of(said.seq);
-        // The row of a message of this run knows how far it has come.
-        if !matches!(self.rows.get(&place), Some(Row::Mine { .. })) {
-            self.rows.insert(place, Row::Said(said));
+        match self.message_mut(said.seq) {
+            // The row of a message of this run knows how far it has come.
+            Some(_) => self.refreshed(said),
+            None => drop(self.rows.insert(Place::of(said.seq), Row::Said(said))),
         }
         self.trim();
+    }
+
+    /// A message with this seq, or any other event.
+    pub fn message(&self, seq: Seq) -> Option<&Said> {
+        match self.rows.get(&Place::of(seq)) {
+            Some(Row::Said(said) | Row::Mine { said, .. }) => Some(said),
+            Some(Row::Notice(_)) | None => None,
+        }
+    }
+
+    fn message_mut(&mut self, seq: Seq) -> Option<&mut Said> {
+        match self.rows.get_mut(&Place::of(seq)) {
+            Some(Row::Said(said) | Row::Mine { said, .. }) => Some(said),
+            Some(Row::Notice(_)) | None => None,
+        }
+    }
+
+    /// A later state of an event. An earlier one is ignored.
+    pub fn refreshed(&mut self, new: Said) {
+        if let Some(said) = self.message_mut(new.seq)
+            && new.as_of > said.as_of
+        {
+            (said.what, said.as_of) = (new.what, new.as_of);
+        }
+    }
+
+    /// The change of a message by the event at `at`. `mine`: by this user. Whether the message is
+    /// here.
+    pub fn change(&mut self, to: Seq, change: &Change, at: Seq, mine: bool) -> bool {
+        let Some(said) = self.message_mut(to) else { return false };
+        // Its state was fetched after that event.
+        if said.as_of >= at {
+            return true;
+        }
+        match (change, &mut said.what) {
+            // The servers count votes: their answer moves the state.
+            (Change::Voted, _) => return true,
+            (Change::Erased, what) => *what = What::Fact(ERASED.to_owned()),
+            (Change::Reacted { emoji, removed }, What::Message(message)) => message.react(emoji, *removed, mine),
+            (Change::Edited { text }, What::Message(message)) => {
+                message.text.clone_from(text);
+                message.edited = true;
+            }
+            _ => {}
+        }
+        said.as_of = at;
+        true
     }
 
     pub fn notice(&mut self, text: String) {
@@ -92,8 +138,8 @@ impl Room {
         self.trim();
     }
 
-    pub fn sending(&mut self, number: u64, text: String, time: Timestamp) {
-        let row = Row::Mine { text, time, mark: Mark::Sending, detail: String::new() };
+    pub fn sending(&mut self, number: u64, said: Said) {
+        let row = Row::Mine { said, mark: Mark::Sending, detail: String::new() };
         self.rows.insert(Place::unsent(number), row);
         // A user wants to see the message that they write.
         self.anchor = None;
@@ -106,8 +152,11 @@ impl Room {
         let Some(Row::Mine { mark, detail, .. }) = at.and_then(|at| self.rows.get_mut(&at)) else { return false };
         (*mark, *detail) = (new, why.to_owned());
         if let Some(seq) = seq
-            && let Some(row) = self.rows.remove(&unsent)
+            && let Some(mut row) = self.rows.remove(&unsent)
         {
+            if let Row::Mine { said, .. } = &mut row {
+                (said.seq, said.as_of) = (seq, seq);
+            }
             self.rows.insert(Place::of(seq), row);
         }
         true
@@ -144,17 +193,24 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use troupe_client::chat::What;
+    use troupe_client::chat::Message;
 
     fn said(seq: u64) -> Said {
-        let what = What::Message(format!("text {seq}"));
-        Said { seq: Seq(seq), time: Timestamp(seq), who: "bob".into(), mine: false, what, reactions: String::new() }
+        let what = What::Message(Message::text(format!("text {seq}")));
+        Said { seq: Seq(seq), time: Timestamp(seq), who: "bob".into(), mine: false, what, as_of: Seq(seq) }
+    }
+
+    fn text(said: &Said) -> String {
+        match &said.what {
+            What::Message(message) => message.text.clone(),
+            What::Change { words, .. } | What::Fact(words) => words.clone(),
+        }
     }
 
     fn order(room: &Room) -> Vec<String> {
         let words = |row: &Row| match row {
             Row::Said(said) => said.seq.to_string(),
-            Row::Mine { text, mark, .. } => format!("{text}{}", mark.symbol()),
+            Row::Mine { said, mark, .. } => format!("{}{}", text(said), mark.symbol()),
             Row::Notice(text) => text.clone(),
         };
         room.rows.values().map(words).collect()
@@ -164,7 +220,8 @@ mod tests {
     fn a_message_takes_its_place_when_it_has_one() {
         let mut room = Room::default();
         room.add(said(1));
-        room.sending(7, "mine".into(), Timestamp(5));
+        let what = What::Message(Message::text("mine"));
+        room.sending(7, Said { seq: Seq::ZERO, mine: true, what, as_of: Seq::ZERO, ..said(5) });
         room.notice("hint".into());
         room.add(said(2));
         assert_eq!(order(&room), ["1", "hint", "2", "mine…"]);
@@ -188,5 +245,33 @@ mod tests {
         room.anchor = Some(Anchor { place: Place::of(Seq(1_500)), hidden: 0 });
         (3_001..=3_010).for_each(|seq| room.add(said(seq)));
         assert_eq!(room.rows.len(), ROWS + 10, "nothing vanishes from under a reader");
+    }
+
+    #[test]
+    fn a_change_counts_once_whichever_way_it_comes() {
+        let mut room = Room::default();
+        room.add(said(1));
+        let react = Change::Reacted { emoji: "👍".into(), removed: false };
+        let users = |room: &Room| match &room.message(Seq(1)).expect("it is there").what {
+            What::Message(message) => message.reactions.first().map_or(0, |reaction| reaction.users),
+            _ => 0,
+        };
+        assert!(room.change(Seq(1), &react, Seq(2), false));
+        assert!(room.change(Seq(1), &react, Seq(2), false));
+        assert_eq!(users(&room), 1, "the same event again");
+        let mut message = Message::text("text 1");
+        (0..3).for_each(|_| message.react("👍", false, false));
+        room.page(vec![Said { what: What::Message(message), as_of: Seq(4), ..said(1) }], false);
+        assert_eq!(users(&room), 3, "the page counts up to its head");
+        room.change(Seq(1), &react, Seq(4), false);
+        assert_eq!(users(&room), 3, "so a later push of that event does not");
+        room.change(Seq(1), &react, Seq(5), false);
+        room.refreshed(Said { as_of: Seq(4), ..said(1) });
+        assert_eq!(users(&room), 4, "an earlier state does not win");
+        room.change(Seq(1), &Change::Edited { text: "better".into() }, Seq(6), false);
+        assert_eq!(text(room.message(Seq(1)).expect("it is there")), "better");
+        room.change(Seq(1), &Change::Erased, Seq(7), false);
+        assert_eq!(text(room.message(Seq(1)).expect("it is there")), ERASED);
+        assert!(!room.change(Seq(9), &react, Seq(10), false), "not here");
     }
 }

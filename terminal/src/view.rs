@@ -7,27 +7,25 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line as Text, Span};
 use ratatui::widgets::{Block, Borders, Clear, Paragraph};
 use troupe_client::State;
-use troupe_client::chat::{Mark, Said, What, state_in_words};
-use troupe_core::Timestamp;
-use troupe_core::text::{clean, clean_name};
+use troupe_client::chat::state_in_words;
 
-use crate::model::{Drawn, Model};
-use crate::room::{Place, Room, Row};
-use crate::wrap::{cut, width, wrap};
+use crate::model::Model;
+use crate::room::Room;
+use crate::wrap::{cut, width};
+
+mod question;
+mod rows;
+
+pub use rows::{clock, when};
 
 /// Columns of the list of conversations, in a terminal of at least [`WIDE`].
 const LIST: u16 = 26;
 const WIDE: u16 = 72;
 /// Rows of the input line before it scrolls.
 const INPUT_ROWS: usize = 6;
-/// Lines shown of one message. `troupe msg tail` prints the rest.
-const MESSAGE_LINES: usize = 200;
 
 const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
-/// Colours for names. Each terminal has them in both of its themes.
-const NAMES: [Color; 6] = [Color::Cyan, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Red];
-
 pub fn draw(frame: &mut Frame, model: &mut Model, zone: &TimeZone) {
     let area = frame.area();
     let (list, main) = if area.width >= WIDE {
@@ -51,7 +49,10 @@ pub fn draw(frame: &mut Frame, model: &mut Model, zone: &TimeZone) {
     }
     let unread: u64 = model.rooms.iter().filter(|(id, _)| **id != model.current).map(|(_, room)| room.unread).sum();
     draw_title(frame, model, title, list.is_none().then_some(unread));
-    draw_rows(frame, model, rows, zone);
+    rows::draw(frame, model, rows, zone);
+    if let Some(question) = &mut model.question {
+        question::draw(frame, question, rows);
+    }
     frame.render_widget(Paragraph::new(input.lines), line);
     frame.set_cursor_position(Position::new(line.x + input.cursor.0, line.y + input.cursor.1));
     draw_status(frame, model, status);
@@ -74,7 +75,7 @@ fn list_line(room: &Room, current: bool, columns: usize) -> Text<'static> {
     let count = match (room.unread, room.mentions) {
         (0, _) => String::new(),
         (unread, 0) => format!(" {unread}"),
-        (unread, _) => format!(" @{unread}"),
+        (unread, mentions) => format!(" {unread} @{mentions}"),
     };
     let label = cut(&room.label, columns.saturating_sub(width(&count)));
     let gap = columns.saturating_sub(width(&label) + width(&count));
@@ -108,126 +109,6 @@ fn draw_title(frame: &mut Frame, model: &Model, area: Rect, unread: Option<u64>)
         Span::styled(right, DIM.fg(Color::Yellow)),
     ]);
     frame.render_widget(Paragraph::new(title), area);
-}
-
-/// From the anchor up, until the area is full.
-fn draw_rows(frame: &mut Frame, model: &mut Model, area: Rect, zone: &TimeZone) {
-    let (columns, height) = (usize::from(area.width), usize::from(area.height));
-    let (mut heights, mut lines): (Vec<(Place, usize)>, Vec<Text>) = (Vec::new(), Vec::new());
-    if let Some(room) = model.room() {
-        let edge = room.anchor.map_or(Place { seq: troupe_core::Seq(u64::MAX), behind: u64::MAX }, |edge| edge.place);
-        let mut hidden = room.anchor.map_or(0, |edge| edge.hidden);
-        let mut rows = room.rows.range(..=edge).rev();
-        while let Some((place, row)) = rows.next() {
-            // Remarks of this client have no time.
-            let before = rows.clone().find_map(|(_, before)| time(before));
-            let mut of_row = row_lines(model, room, *place, row, before, columns, zone);
-            heights.push((*place, of_row.len()));
-            of_row.truncate(of_row.len().saturating_sub(std::mem::take(&mut hidden)));
-            lines.extend(of_row.into_iter().rev());
-            if lines.len() >= height {
-                break;
-            }
-        }
-        if lines.is_empty() && !room.fetching {
-            let words =
-                if model.current.is_some() { "No messages yet: type one." } else { "Type :to <name>, or :all." };
-            lines.push(Text::styled(words, DIM));
-        }
-    }
-    lines.truncate(height);
-    // A short conversation begins at the top.
-    lines.reverse();
-    frame.render_widget(Paragraph::new(lines), area);
-    model.drawn = Drawn { lines: height, heights };
-}
-
-fn row_lines(
-    model: &Model,
-    room: &Room,
-    place: Place,
-    row: &Row,
-    before: Option<Timestamp>,
-    columns: usize,
-    zone: &TimeZone,
-) -> Vec<Text<'static>> {
-    let mut lines = Vec::new();
-    if let Some(time) = time(row)
-        && before.is_none_or(|before| day(before, zone) != day(time, zone))
-    {
-        lines.push(Text::styled(ruled(&day(time, zone), columns), DIM));
-    }
-    if place.behind == 0 && room.first_unread == Some(place.seq) {
-        lines.push(Text::styled(ruled("new", columns), Style::new().fg(Color::Red)));
-    }
-    match row {
-        Row::Said(said) => lines.extend(said_lines(model, said, columns, zone)),
-        Row::Mine { text, time, mark, detail } => {
-            let mark = match (mark, detail.as_str()) {
-                (Mark::Failed, why) => format!("  {} {}", mark.symbol(), clean(why)),
-                (mark, _) => format!("  {}", mark.symbol()),
-            };
-            lines.extend(message_lines(&clock(*time, zone), (&model.me, BOLD), text, &mark, columns));
-        }
-        Row::Notice(text) => {
-            let wrapped = wrap(text, columns.saturating_sub(2));
-            lines.extend(wrapped.into_iter().map(|line| Text::styled(format!("* {line}"), DIM)));
-        }
-    }
-    lines
-}
-
-fn said_lines(model: &Model, said: &Said, columns: usize, zone: &TimeZone) -> Vec<Text<'static>> {
-    let clock = clock(said.time, zone);
-    let who = clean_name(&said.who);
-    match &said.what {
-        What::Message(text) => {
-            let style = match said.mine {
-                true => BOLD,
-                false => BOLD.fg(colour(&who)),
-            };
-            let mut lines = message_lines(&clock, (&who, style), text, &said.reactions, columns);
-            if !said.mine && model.is_named_in(text) {
-                lines
-                    .iter_mut()
-                    .for_each(|line| *line = std::mem::take(line).patch_style(Style::new().fg(Color::Yellow)));
-            }
-            lines
-        }
-        What::Fact(words) => {
-            let text = format!("{clock} {who} {}", clean(words));
-            wrap(&text, columns).into_iter().map(|line| Text::styled(line, DIM)).collect()
-        }
-    }
-}
-
-/// Continuation lines are indented, so that none of them looks like another message.
-fn message_lines(
-    clock: &str,
-    (who, style): (&str, Style),
-    text: &str,
-    behind: &str,
-    columns: usize,
-) -> Vec<Text<'static>> {
-    let head = format!("{clock} ");
-    let indent = " ".repeat(width(&head));
-    let name = cut(who, columns / 3);
-    let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
-    let mut wrapped = wrap(&format!("{name}: {text}{behind}"), columns.saturating_sub(width(&head)));
-    if wrapped.len() > MESSAGE_LINES {
-        wrapped.truncate(MESSAGE_LINES);
-        wrapped.push("… (the rest: troupe msg tail)".to_owned());
-    }
-    let line = |(at, line): (usize, String)| match (at, line.strip_prefix(&name)) {
-        (0, Some(rest)) => Text::from(vec![
-            Span::styled(head.clone(), DIM),
-            Span::styled(name.clone(), style),
-            Span::raw(rest.to_owned()),
-        ]),
-        (0, None) => Text::from(vec![Span::styled(head.clone(), DIM), Span::raw(line)]),
-        _ => Text::raw(format!("{indent}{line}")),
-    };
-    wrapped.into_iter().enumerate().map(line).collect()
 }
 
 struct InputLines {
@@ -303,34 +184,7 @@ fn ruled(word: &str, columns: usize) -> String {
     format!("──── {word} {}", "─".repeat(rest))
 }
 
-fn time(row: &Row) -> Option<Timestamp> {
-    match row {
-        Row::Said(said) => Some(said.time),
-        Row::Mine { time, .. } => Some(*time),
-        Row::Notice(_) => None,
-    }
-}
-
-fn zoned(time: Timestamp, zone: &TimeZone) -> Option<jiff::Zoned> {
-    let millis = i64::try_from(time.0).ok()?;
-    jiff::Timestamp::from_millisecond(millis).ok().map(|time| time.to_zoned(zone.clone()))
-}
-
-fn day(time: Timestamp, zone: &TimeZone) -> String {
-    zoned(time, zone).map_or_else(String::new, |time| time.date().to_string())
-}
-
-fn clock(time: Timestamp, zone: &TimeZone) -> String {
-    zoned(time, zone).map_or_else(|| "--:--".to_owned(), |time| time.strftime("%H:%M").to_string())
-}
-
 /// Whether terminals disagree about the columns of a symbol: a sequence of several characters.
 pub fn is_ambiguous(symbol: &str) -> bool {
     symbol.chars().any(|c| matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f1e6}'..='\u{1f1ff}'))
-}
-
-/// The same name has the same colour everywhere.
-fn colour(name: &str) -> Color {
-    let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-    NAMES[sum % NAMES.len()]
 }

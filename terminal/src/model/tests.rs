@@ -5,6 +5,8 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::view::draw;
 
+mod content;
+
 const GROUP: ConversationId = ConversationId::Everyone;
 
 fn direct() -> ConversationId {
@@ -12,9 +14,12 @@ fn direct() -> ConversationId {
 }
 
 fn message(seq: u64, who: &str, text: &str) -> Said {
-    let what = What::Message(text.to_owned());
+    event(seq, who, What::Message(Message::text(text)))
+}
+
+fn event(seq: u64, who: &str, what: What) -> Said {
     let time = Timestamp(1_790_000_000_000 + seq * 1_000);
-    Said { seq: Seq(seq), time, who: who.into(), mine: who == "alice", what, reactions: String::new() }
+    Said { seq: Seq(seq), time, who: who.into(), mine: who == "alice", what, as_of: Seq(seq) }
 }
 
 fn model() -> Model {
@@ -24,6 +29,7 @@ fn model() -> Model {
         conversation,
         label: label.into(),
         unread: 0,
+        mentions: 0,
         read: Seq::ZERO,
         time: Timestamp(time),
     };
@@ -74,7 +80,7 @@ fn unread_messages_and_mentions_are_counted_until_they_are_seen() {
     model.said(direct(), "@bob", &message(5, "bob", "for @Alice, and @alicea"));
     model.said(direct(), "@bob", &message(6, "alice", "from another device"));
     let rows = screen(&mut model, 80, 8);
-    assert!(rows.iter().any(|row| row.starts_with("@bob") && row.contains("@2")), "{rows:?}");
+    assert!(rows.iter().any(|row| row.starts_with("@bob") && row.contains(" 2 @1")), "{rows:?}");
     assert_eq!(model.key(Key::NextUnread), Wish::Open(direct()));
     model.opened(Some(direct()), "@bob");
     let room = model.room().expect("it is open");
@@ -115,7 +121,7 @@ fn what_is_scrolled_to_stays_while_messages_arrive() {
 #[test]
 fn a_message_shows_how_far_it_has_come() {
     let mut model = model();
-    model.sending(1, GROUP, "everyone", "hello");
+    model.sending(1, GROUP, "everyone", &Message::text("hello"));
     let shown = |model: &mut Model, what: &str| {
         let rows = screen(model, 60, 8);
         assert!(rows.iter().any(|row| row.ends_with(what)), "{what:?} in {rows:?}");
@@ -125,7 +131,7 @@ fn a_message_shows_how_far_it_has_come() {
     shown(&mut model, "alice: hello  ✓");
     model.outcome(1, Mark::Delivered, Some(Seq(1)), "");
     shown(&mut model, "alice: hello  ✓✓");
-    model.sending(2, GROUP, "everyone", "too much");
+    model.sending(2, GROUP, "everyone", &Message::text("too much"));
     model.outcome(2, Mark::Failed, None, "slow mode: wait");
     shown(&mut model, "alice: too much  ✗ slow mode: wait");
 }
