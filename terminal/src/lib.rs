@@ -24,6 +24,7 @@ use futures::StreamExt;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::{Position, Rect};
 use troupe_client::State;
 use troupe_client::chat::{Account, Connected, Input, Listed, Mark, Message, Said, Screen, TimeOfDay, Wish, converse};
 use troupe_core::{ConversationId, Seq, Timestamp};
@@ -83,11 +84,20 @@ impl FullScreen<CrosstermBackend<io::Stdout>> {
 }
 
 impl<B: Backend<Error = io::Error>> FullScreen<B> {
+    /// Clears the screen, so that the next frame is drawn as a whole.
+    ///
+    /// `Terminal::clear` would ask the terminal for its cursor, and wait for an answer that the
+    /// stream of keys takes: after two seconds the chat would end.
+    fn begin_again(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
+    }
+
     fn draw(&mut self) -> io::Result<()> {
         // Behind a symbol of another width than expected, the cells of this row are not where they
         // should be, so the difference to the last frame is not enough.
         if self.ambiguous {
-            self.terminal.clear()?;
+            self.begin_again()?;
         }
         let (model, zone) = (&mut self.model, &self.zone);
         let drawn = self.terminal.draw(|frame| view::draw(frame, model, zone))?;
@@ -106,7 +116,7 @@ where
         let key = key(event);
         if key == Key::Redraw {
             // A terminal that changed its size, or that another program wrote to, is drawn again.
-            self.model.hint = self.terminal.clear().err().map(|error| error.to_string());
+            self.model.hint = self.begin_again().err().map(|error| error.to_string());
         }
         self.model.key(key)
     }

@@ -10,7 +10,7 @@ pub(in crate::chat) enum Act {
     Reply(String),
     Edit(String),
     Recall,
-    /// Who has read it.
+    /// The members that have read it.
     Readers,
     Pin,
     Unpin,
