@@ -56,8 +56,11 @@ impl Completion {
 
 /// With the sign that was typed: `/` is as good as `:`.
 fn commands(sign: &str) -> Vec<String> {
-    let verbs = HELP.iter().flat_map(|(usage, _)| usage.split_whitespace());
-    verbs.filter_map(|word| word.strip_prefix(':')).map(|verb| format!("{sign}{verb} ")).collect()
+    // Some descriptions name the opposite command.
+    let words = HELP.iter().flat_map(|(usage, does)| usage.split_whitespace().chain(does.split_whitespace()));
+    let verbs = words.filter_map(|word| word.strip_prefix(':')).map(|verb| verb.trim_end_matches([',', ';']));
+    let verbs = verbs.filter(|verb| verb.starts_with(|c: char| c.is_ascii_alphabetic()));
+    verbs.map(|verb| format!("{sign}{verb} ")).collect()
 }
 
 /// Users that have spoken here, and those of direct conversations.

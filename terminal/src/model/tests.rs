@@ -164,6 +164,7 @@ fn tab_completes_commands_names_and_groups() {
     };
     assert_eq!(completed(&mut model, ":his", 1), ":history ");
     assert_eq!(completed(&mut model, "/his", 1), "/history ");
+    assert_eq!(completed(&mut model, ":rec", 1), ":recall ");
     assert_eq!(completed(&mut model, "ca", 1), "carol;;");
     assert_eq!(completed(&mut model, "ask ca", 1), "ask carol ");
     assert_eq!(completed(&mut model, "ask @b", 1), "ask @bob ");

@@ -25,7 +25,7 @@ fn changed(model: &mut Model, seq: u64, who: &str, to: u64, change: Change) {
 fn messages_have_a_time_and_a_number() {
     let mut model = model();
     model.said(GROUP, "everyone", &message(7, "bob", "hello"));
-    shows(&mut model, "13:33 #7   bob: hello");
+    shows(&mut model, "14:13 #7   bob: hello");
     shows(&mut model, "──── 2026-09-21 ─");
 }
 
