@@ -212,7 +212,6 @@ export async function typing_and_switching_are_quick_beside_100000_messages({ de
   const [half, most] = [share(times, 0.5), share(times, 0.99)];
   console.log(`        ${times.length} keys, ${Math.round(arrived.sent / arrived.seconds)} messages/s: half within ${half.toFixed(1)} ms, 99 % within ${most.toFixed(1)} ms`);
   assert.equal(times.length, 300);
-  assert.ok(most <= 32 * PATIENCE, `${most} ms`);
   await page.fill(".composer textarea", "");
   // From one conversation to the other and back: to the frame with its lines.
   const switches = await page.evaluate(async (ids) => {
@@ -236,6 +235,8 @@ export async function typing_and_switching_are_quick_beside_100000_messages({ de
     return times;
   }, [other, group]);
   console.log(`        30 switches: half within ${share(switches, 0.5).toFixed(1)} ms, 90 % within ${share(switches, 0.9).toFixed(1)} ms`);
+  // Both are measured before one of them fails.
+  assert.ok(most <= 32 * PATIENCE, `a key: ${most} ms`);
   assert.ok(share(switches, 0.9) <= 50 * PATIENCE, `${switches}`);
   await visitor.close();
 }
