@@ -18,7 +18,6 @@ pub mod disk;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
-pub mod footprint;
 pub mod guard;
 pub mod http;
 pub mod lab;

@@ -15,7 +15,7 @@ use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::{Fingerprint, Trust, msg};
 use troupe_runtime::private;
 
-use crate::{footprint, trace};
+use crate::trace;
 
 #[derive(Args, Clone)]
 pub struct Chat {
@@ -107,7 +107,6 @@ pub async fn chat(args: Talk) -> Result<()> {
     let chat = async {
         let logged_in = || {
             let _ = logged_in.send(());
-            footprint::give_back_code();
         };
         if terminal && !dumb && !args.plain {
             return troupe_terminal::run(account, logged_in).await;

@@ -164,7 +164,7 @@ test("SHA-256 is that of the platform", () => {
 
 test("typed bodies are read by their kind, and a message says what it refers to", () => {
   const [kind, content] = encodeBody({ type: "location", value: { latitudeE7: -900_000_000, longitudeE7: 1_800_000_000, name: "pole" } });
-  const context = { replyTo: 3, thread: 2, mentions: [5], mentionsEveryone: true, expiresInMs: 0 };
+  const context = { replyTo: 3, thread: 2, mentions: [5], mentionsEveryone: true, expiresInMs: 0, stream: false };
   const body = wire.Body.encode({ kind, content, context });
   const event = ofWire({ seq: 4, timeMs: 1, sender: 9, clientMessageId: ID, kind: 5, content: body, flags: 1, contentHash: new Uint8Array(0) });
   assert.deepEqual(bodyOf(event), { type: "location", value: { latitudeE7: -900_000_000, longitudeE7: 1_800_000_000, name: "pole" } });

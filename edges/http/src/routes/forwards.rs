@@ -36,7 +36,7 @@ pub struct NewForward {
     bundle: bool,
     /// A message behind them.
     #[serde(default, deserialize_with = "given")]
-    #[schema(min_length = 1, max_length = 65536)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 65536)]
     text: Option<String>,
 }
 

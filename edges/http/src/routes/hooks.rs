@@ -187,7 +187,7 @@ pub async fn dead(
 pub struct Retry {
     /// Absent: all dead events of the hook.
     #[serde(default, deserialize_with = "whole_given")]
-    #[schema(minimum = 1, maximum = 9007199254740991u64)]
+    #[schema(value_type = u64, required = false, minimum = 1, maximum = 9007199254740991u64)]
     seq: Option<u64>,
 }
 
