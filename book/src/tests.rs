@@ -61,7 +61,11 @@ fn links_of_rendered_pages_lead_to_files_of_the_book() {
             }
             let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
             for part in href.split('/') {
-                if part == ".." { drop(parts.pop()) } else { parts.push(part) }
+                if part == ".." {
+                    parts.pop();
+                } else {
+                    parts.push(part);
+                }
             }
             let there = parts.join("/");
             assert!(file(&there).is_some() || there == "api", "{path}: {href}");

@@ -31,7 +31,7 @@ pub const FORWARD_BYTES: usize = 2 * 1024 * 1024;
 pub const BROADCAST_CONTACTS: usize = 50;
 /// Bytes of one piece of a stream. Above it: `Rejected(bad_request)`.
 pub const PIECE_BYTES: usize = 3 * 1024;
-/// Pieces of one stream. Above it, and above [`MESSAGE_BYTES`] in all: `Rejected(stream_full)`.
+/// Pieces of one stream. Above it, and above `MESSAGE_BYTES` in all: `Rejected(stream_full)`.
 pub const STREAM_PIECES: u64 = 4_096;
 /// Open streams of one user in one conversation. Above it: `Rejected(too_many_streams)`.
 pub const STREAMS_OPEN: u32 = 4;
