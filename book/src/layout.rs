@@ -1,4 +1,5 @@
-//! A page with its navigation. Without a script: on a narrow screen the list stands behind the text.
+//! A page with its navigation. Without a script: on a narrow screen the list stands behind the
+//! text.
 
 use crate::escape;
 use crate::link::{as_html, to_root};

@@ -17,8 +17,8 @@ pub struct Chapter {
     pub path: String,
 }
 
-/// A line is a heading, or a link that is alone or an item of a list. The first heading is the title
-/// of the list itself.
+/// A line is a heading, or a link that is alone or an item of a list. The first heading is the
+/// title of the list itself.
 pub fn parse(text: &str) -> Vec<Part> {
     let mut parts = vec![Part::default()];
     for line in text.lines() {

@@ -120,8 +120,8 @@ pub enum Record {
         /// An earlier request under the key was placed.
         duplicate: bool,
     },
-    /// A device is about to append a piece to its stream, or learns that it is durable (`done`). `text`
-    /// is unlike that of every other piece, and contains none of them.
+    /// A device is about to append a piece to its stream, or learns that it is durable (`done`).
+    /// `text` is unlike that of every other piece, and contains none of them.
     Piece {
         at: u64,
         device: DeviceNumber,

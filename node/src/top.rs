@@ -1,7 +1,7 @@
 //! `troupe top`: what the nodes of a cluster do at this moment, from `/v1/cluster` and `/metrics`.
 //!
-//! [`sample`] asks all nodes, [`view`] makes rates of two samples, and [`text`] shows them. The last
-//! two are pure.
+//! [`sample`] asks all nodes, [`view`] makes rates of two samples, and [`text`] shows them. The
+//! last two are pure.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;

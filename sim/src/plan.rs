@@ -64,7 +64,8 @@ pub struct Society {
     pub scheduling: bool,
     /// A device of the first user sends messages that vanish, and edits some.
     pub vanishing: bool,
-    /// Devices of the first user stream messages, each of which goes on with the streams of the other.
+    /// Devices of the first user stream messages, each of which goes on with the streams of the
+    /// other.
     pub streams: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,

@@ -120,8 +120,8 @@ impl<C: Cluster> Import<'_, C> {
         let name = account.name.clone();
         let doing = format!("account {name}");
         let request = id_of(&[b"account", self.source.as_bytes(), name.as_bytes()]);
-        // The name of a bot is none that an account may have. Its messages keep a sender, and it has
-        // no password.
+        // The name of a bot is none that an account may have. Its messages keep a sender, and it
+        // has no password.
         let is_bot = name.contains('/');
         let called = if is_bot { format!("bot-{}", &hex(&request)[..16]) } else { name.clone() };
         let shown = self.shown(&called).await.map_err(Error::refused(&doing))?;

@@ -208,7 +208,7 @@ test("a message vanishes at its time, before the event that says so", async () =
     const log = new Log(1);
     const { timeline } = over(log);
     await timeline.open();
-    const context = { replyTo: 0, thread: 0, mentions: [], mentionsEveryone: false, expiresInMs: 5_000 };
+    const context = { replyTo: 0, thread: 0, mentions: [], mentionsEveryone: false, expiresInMs: 5_000, stream: false };
     const content = { kind: "message" as const, bodyKind: 1, content: new Uint8Array(1), text: "soon gone", context };
     timeline.live(event(2, content, undefined, 10_000));
     expect([timeline.find(2)?.gone, expiryOf(event(2, content, undefined, 10_000))]).toEqual([undefined, 15_000]);

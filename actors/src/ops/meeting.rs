@@ -1,7 +1,7 @@
 //! Whether a user may ask another one for a contact, by the groups that both are in.
 //!
-//! Each group is in a shard of its own, so the node asks the shards of the caller's groups. It looks
-//! at the first ones of a long list only, and stops at the first that allows it.
+//! Each group is in a shard of its own, so the node asks the shards of the caller's groups. It
+//! looks at the first ones of a long list only, and stops at the first that allows it.
 
 use futures::{StreamExt, stream};
 use troupe_core::feature::{Meeting, NO_CONTACT};

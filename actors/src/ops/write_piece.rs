@@ -1,5 +1,5 @@
-//! `write_piece`: appends a piece to an open stream. Its answer follows the commit: the piece is on a
-//! majority.
+//! `write_piece`: appends a piece to an open stream. Its answer follows the commit: the piece is on
+//! a majority.
 
 use troupe_core::{Command, machine};
 use troupe_proto::client;

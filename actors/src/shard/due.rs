@@ -66,8 +66,8 @@ impl Timer {
         };
     }
 
-    /// Begins a run if one is due before the next tick; the time to wait for in it. `now` is the time
-    /// of the log.
+    /// Begins a run if one is due before the next tick; the time to wait for in it. `now` is the
+    /// time of the log.
     fn begin(&mut self, now: Timestamp, rescans: bool) -> Option<Duration> {
         let tick = TICK.as_millis() as u64;
         let wait = match self.next {

@@ -5,8 +5,8 @@
 //! and its conversation takes it only while the reservation lasts. The conversation then reports
 //! its count by the outbox, as a state with a version: repeats and late words change nothing. The
 //! report names the reservations whose uploads it contains, so that a byte may count twice for a
-//! moment, and is never missed. A reservation ends by time where no report names it: no upload came,
-//! or its report is late by two minutes, and the user may take this room once more.
+//! moment, and is never missed. A reservation ends by time where no report names it: no upload
+//! came, or its report is late by two minutes, and the user may take this room once more.
 
 use super::{Outcome, Step, somebody};
 use crate::command::{HearRoom, ReserveRoom, SettleRooms};

@@ -8,8 +8,8 @@
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
 //! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, a [`robot`] is
-//! a bot, a [`forwarder`] forwards, and messages of a [`streamer`] grow. They act until the simulation
-//! ends the workload, send their final messages, and fall silent.
+//! a bot, a [`forwarder`] forwards, and messages of a [`streamer`] grow. They act until the
+//! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;

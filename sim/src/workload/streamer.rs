@@ -1,5 +1,5 @@
-//! A device that streams messages. It repeats pieces, some under an index that is too high, looks at
-//! pages meanwhile, and goes on at another node when a request has no answer.
+//! A device that streams messages. It repeats pieces, some under an index that is too high, looks
+//! at pages meanwhile, and goes on at another node when a request has no answer.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use axum::Json as Answer;
 use serde::{Deserialize, Serialize};
 use troupe_actors::message::wire;
 use troupe_core::limits;
-use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::schema::{Array, ArrayBuilder, OneOfBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -26,7 +26,7 @@ pub struct NewForward {
     #[schema(value_type = Conversation)]
     from: String,
     /// The messages, in the order in which they are sent.
-    #[schema(value_type = Vec<u64>, min_items = 1, max_items = 20)]
+    #[schema(schema_with = some_seqs)]
     seqs: Vec<MessageSeq>,
     /// The conversations to which they are sent.
     #[schema(value_type = Vec<Conversation>, min_items = 1, max_items = 20)]
@@ -38,6 +38,11 @@ pub struct NewForward {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 65536)]
     text: Option<String>,
+}
+
+fn some_seqs() -> Array {
+    let seq = schema::whole(1, GREATEST);
+    ArrayBuilder::new().items(seq).min_items(Some(1)).max_items(Some(limits::FORWARDED)).build()
 }
 
 #[derive(Deserialize)]
