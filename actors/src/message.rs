@@ -9,7 +9,7 @@ pub mod push;
 
 use std::borrow::Cow;
 
-pub use push::{CursorPush, EventPush, Push};
+pub use push::{CursorPush, EventPush, PresenceNews, Push, Shown};
 use troupe_core::record;
 use troupe_core::{
     Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Signal, Slot, Timestamp, TokenHash,
@@ -56,6 +56,18 @@ pub enum Request {
         sessions: Vec<Session>,
     },
     Detach(Session),
+    /// The session watches these users: all of them. The leader of its user passes it on to the
+    /// connections of the session.
+    Watch {
+        session: Session,
+        users: Vec<UserId>,
+    },
+    /// The watchers that a node has for each of these users: all of them. The answer has the present
+    /// state.
+    Watches {
+        node: NodeId,
+        watches: Vec<(UserId, Vec<UserId>)>,
+    },
     Inbox {
         user: UserId,
         after: Option<ConversationId>,
@@ -132,6 +144,7 @@ pub enum Answer {
     Summaries(Vec<wire::Conversation>),
     Users(wire::Users),
     Page(wire::Page),
+    Presences(Vec<PresenceNews>),
     /// To an operation.
     Message(Box<ServerMessage>),
 }

@@ -187,6 +187,8 @@ pub enum Bug {
     HookSkipsOne,
     /// Show the presence of a user that hides it.
     PresenceShown,
+    /// Push the presence of a user to watchers that it hides from.
+    WatchUnchecked,
     /// Take a change of a conversation's state from a device that has not seen the last one.
     StaleChangeWins,
     /// Show a user the history that it has cleared.
@@ -216,7 +218,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 81] = [
+    pub const ALL: [Bug; 82] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -285,6 +287,7 @@ impl Bug {
         Bug::HookCursorEarly,
         Bug::HookSkipsOne,
         Bug::PresenceShown,
+        Bug::WatchUnchecked,
         Bug::StaleChangeWins,
         Bug::ClearedHistoryShown,
         Bug::DeletedShown,
@@ -371,6 +374,7 @@ impl Bug {
             Bug::HookCursorEarly => "hook-cursor-early",
             Bug::HookSkipsOne => "hook-skips-one",
             Bug::PresenceShown => "presence-shown",
+            Bug::WatchUnchecked => "watch-unchecked",
             Bug::StaleChangeWins => "stale-change-wins",
             Bug::ClearedHistoryShown => "cleared-history-shown",
             Bug::DeletedShown => "deleted-shown",

@@ -79,7 +79,7 @@ const KNOWN: [(Bug, u64); 76] = [
     (Bug::HookCursorEarly, 34),
     (Bug::HookSkipsOne, 14),
     (Bug::PresenceShown, 3),
-    (Bug::StaleChangeWins, 27),
+ (Bug::WatchUnchecked, 3), (Bug::StaleChangeWins, 27),
     (Bug::ClearedHistoryShown, 46),
     (Bug::DeletedShown, 46),
     (Bug::FavouriteLost, 46),
