@@ -15,10 +15,10 @@ use parking_lot::RwLock;
 use tokio::io::{AsyncWriteExt, split};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep, timeout};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Platform, Stream};
+use troupe_runtime::{Beat, Platform, Stream};
 
 use crate::level::Support;
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
@@ -243,7 +243,8 @@ async fn run(context: LinkContext, mut calls: mpsc::Receiver<Call>, up: watch::S
                 tracing::debug!(%node, "connected");
                 let since = Instant::now();
                 up.send_replace(Some(Vitals::default()));
-                let ended = session(stream, Pings::new(node, context.clocks.clone()), &mut calls, &up).await;
+                let pings = Pings::new(node, context.clocks.clone());
+                let ended = session(stream, &context.platform.beat, pings, &mut calls, &up).await;
                 up.send_replace(None);
                 was_up = true;
                 if since.elapsed() > LINK_SILENCE {
@@ -282,6 +283,7 @@ async fn dial(port: &Port, introduction: &dyn Introduction, node: NodeId) -> io:
 /// Runs one connection. `Ok`: the link is closed on purpose.
 async fn session(
     stream: Box<dyn Stream>,
+    beat: &Beat,
     mut pings: Pings,
     calls: &mut mpsc::Receiver<Call>,
     up: &watch::Sender<Option<Vitals>>,
@@ -292,8 +294,8 @@ async fn session(
     let mut pending: BTreeMap<u64, oneshot::Sender<Result<Bytes, CallError>>> = BTreeMap::new();
     let mut last_request = PING;
     let mut heard = Instant::now();
-    let mut ping = interval(PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first ping goes at once, because its answer says what the peer accepts.
+    let (mut ping, mut first) = (beat.interval(PING_EVERY), true);
     let mut out = BytesMut::new();
     loop {
         tokio::select! {
@@ -321,7 +323,7 @@ async fn session(
                 }
                 heard += write(&mut writer, &mut out).await?;
             }
-            _ = ping.tick() => {
+            () = async { if !std::mem::take(&mut first) { ping.tick().await; } } => {
                 if heard.elapsed() > LINK_SILENCE {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
