@@ -18,7 +18,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Duration, Instant, sleep, timeout};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Beat, Platform, Stream};
+use troupe_runtime::{Platform, Stream};
 
 use crate::level::Support;
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
@@ -244,7 +244,7 @@ async fn run(context: LinkContext, mut calls: mpsc::Receiver<Call>, up: watch::S
                 let since = Instant::now();
                 up.send_replace(Some(Vitals::default()));
                 let pings = Pings::new(node, context.clocks.clone());
-                let ended = session(stream, &context.platform.beat, pings, &mut calls, &up).await;
+                let ended = session(stream, &context.platform, pings, &mut calls, &up).await;
                 up.send_replace(None);
                 was_up = true;
                 if since.elapsed() > LINK_SILENCE {
@@ -283,7 +283,7 @@ async fn dial(port: &Port, introduction: &dyn Introduction, node: NodeId) -> io:
 /// Runs one connection. `Ok`: the link is closed on purpose.
 async fn session(
     stream: Box<dyn Stream>,
-    beat: &Beat,
+    platform: &Platform,
     mut pings: Pings,
     calls: &mut mpsc::Receiver<Call>,
     up: &watch::Sender<Option<Vitals>>,
@@ -295,7 +295,7 @@ async fn session(
     let mut last_request = PING;
     let mut heard = Instant::now();
     // The first ping goes at once, because its answer says what the peer accepts.
-    let (mut ping, mut first) = (beat.interval(PING_EVERY), true);
+    let (mut ping, mut first) = (platform.beat.interval(PING_EVERY), true);
     let mut out = BytesMut::new();
     loop {
         tokio::select! {
@@ -316,6 +316,7 @@ async fn session(
                 let mut next = Some(first);
                 while let Some(call) = next {
                     last_request += 1;
+                    platform.metrics.node_calls.up();
                     let Call { kind, group, target, payload, answer } = call;
                     Frame { kind, request: last_request, group, target, payload }.put(&mut out);
                     pending.insert(last_request, answer);
