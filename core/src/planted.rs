@@ -51,6 +51,8 @@ pub enum Bug {
     AckBeforeCommit,
     /// Report an append as durable before the fsync.
     AckBeforeFsync,
+    /// Hold back the commit that no entry follows, and never send it.
+    CommitNeverSent,
     /// Forget the dedup rows at restart.
     ForgetDedupOnRestart,
     /// Key dedup without the sender.
@@ -216,9 +218,10 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 81] = [
+ pub const ALL: [Bug; 82] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
+        Bug::CommitNeverSent,
         Bug::ForgetDedupOnRestart,
         Bug::DedupWithoutSender,
         Bug::IgnoreFanOutGap,
@@ -304,6 +307,7 @@ impl Bug {
         match self {
             Bug::AckBeforeCommit => "ack-before-commit",
             Bug::AckBeforeFsync => "ack-before-fsync",
+            Bug::CommitNeverSent => "commit-never-sent",
             Bug::ForgetDedupOnRestart => "forget-dedup-on-restart",
             Bug::DedupWithoutSender => "dedup-without-sender",
             Bug::IgnoreFanOutGap => "ignore-fan-out-gap",

@@ -17,6 +17,7 @@ use prost::Message;
 use tokio::sync::Semaphore;
 use tokio::time::Duration;
 use troupe_core::NodeId;
+use troupe_core::planted::Bug;
 use troupe_runtime::Platform;
 
 use crate::codec::{self, Undecodable};
@@ -123,7 +124,14 @@ impl Peer {
         request: &AppendEntriesRequest<Types>,
         option: &RPCOption,
     ) -> impl Future<Output = RpcResult<AppendEntriesResponse<Types>>> + Send + use<> {
-        let message = codec::append_request_out(request);
+        let mut message = codec::append_request_out(request);
+        if self.network.platform.planted(Bug::CommitNeverSent)
+            && self.group != GroupId::META
+            && request.entries.is_empty()
+        {
+            // In a heartbeat as well, which carries it too.
+            message.committed = None;
+        }
         let bytes = message.encoded_len();
         let longer = if bytes > PAYLOAD_BYTES { bytes / LARGE_APPEND_RATE } else { 0 };
         let within = self.append_timeout.unwrap_or(option.soft_ttl()) + Duration::from_secs(longer as u64);
