@@ -43,7 +43,7 @@ enum Act {
         conversation: usize,
         id: u8,
     },
-    /// Reads what is owed. It is heard later, perhaps.
+    /// Collects the reports of all conversations. A later `Hear` may deliver one.
     Say,
     Hear {
         word: usize,

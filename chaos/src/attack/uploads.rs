@@ -91,8 +91,8 @@ async fn hold(site: &Site) -> Result<Vec<Box<dyn Stream>>> {
     Ok(held)
 }
 
-/// One upload of the attacker: its announcement, a chunk, and what is wrong. Returns the chunks
-/// that were taken.
+/// Announces an upload, and writes a chunk and several faulty ones. Returns the number of chunks
+/// that the node took.
 async fn strain(connection: &Connection, conversation: String, content: Bytes) -> u64 {
     let upload = random_id();
     let create = wire::CreateUpload {

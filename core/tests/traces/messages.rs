@@ -6,7 +6,8 @@
 //! pin anna team r10 3 · unpin anna team r11 3
 //! vote anna team r8 3 0 [2 ...] · unvote anna team r9 3 · close-poll anna team r9 3
 //! piece anna team 3 0 "text" · finish anna team r8 3 ["text"] · abort anna team r9 3
-//! show reactions team anna bert ... · show edits team · show pins team · show polls team · show streams team
+//! show reactions team anna bert ... · show edits team
+//! show pins team · show polls team · show streams team
 //! ```
 
 use troupe_core::command::WritePiece;

@@ -12,7 +12,8 @@
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
 //! set team anna r8 [notice "text"] [avatar hash] [join open] [history everything] [slow 30] [muted 5000]
-//!     [retain 60] [apart yes] [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
+//!     [retain 60] [apart yes] [permit pin member] · mute team anna r9 bert 5000
+//! ban team anna r10 bert · unban team anna r11 bert
 //! transfer team anna r12 bert · disband team anna r13
 //! link team anna r14 code 3 5000 · unlink team anna r15 code · enter team bert r16 code · show links team
 //! apply team bert r17 "text" · admit team anna r18 bert · refuse team anna r19 bert · withdraw team bert r20
