@@ -18,6 +18,7 @@ use crate::admission::Bound;
 use crate::hooks::Receivers;
 use crate::message::{Answer, Outcome, Refusal, ServerMessage, wire};
 use crate::protocol::ShardMsg;
+use crate::push::Pushes;
 use crate::router::Router;
 use crate::turns::Turns;
 
@@ -52,6 +53,8 @@ pub struct NodeContext {
     pub entities: Bound,
     /// The way to the receivers of hooks.
     pub hooks: Arc<dyn Receivers>,
+    /// Pushes to browsers. `None`: the setting is off.
+    pub pushes: Option<Arc<Pushes>>,
     /// Turns of users at reading.
     pub reading: Arc<Turns<UserId>>,
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use troupe_core::command::Said;
 use troupe_core::planted::Bug;
 use troupe_core::{Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client;
@@ -24,6 +25,7 @@ use crate::message::{Answer, CursorPush, EventPush, Push, Refusal};
 use crate::proposals::Proposals;
 use crate::protocol::{ConversationMsg, Cursor, ShardMsg};
 use crate::reply::ReplyTo;
+use crate::shard::is_missed;
 use crate::visible::head_for;
 
 /// How long a cursor waits for others, so that one command carries many.
@@ -130,6 +132,11 @@ impl ConversationState {
             Command::Append(append) => (append.actor, append.client_message_id),
             // The row of the hook has its author; no user has this id.
             Command::PostHook(post) => (UserId(0), post.id),
+            Command::Vetted(vetted) => match &vetted.said {
+                Said::Append(append) => (append.actor, append.client_message_id),
+                Said::Post(post) => (UserId(0), post.id),
+                Said::Piece(_) => return reply.refuse(Refusal::rejected("bad_request", "a piece has no place")),
+            },
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
         let message = Subject::message(self.conversation, sender, id);
@@ -165,6 +172,9 @@ impl ConversationState {
                     // Before the answers, so that the next request of a removed user is checked.
                     for user in outcomes.iter().flat_map(|outcome| &outcome.effects).filter_map(removed) {
                         context.router.tell_shard(shard, ShardMsg::Removed { conversation, user });
+                    }
+                    if outcomes.iter().any(|outcome| is_missed(&outcome.reply)) {
+                        context.router.tell_shard(shard, ShardMsg::HookMissed { conversation });
                     }
                     for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                         effects.extend(outcome.effects);
@@ -250,6 +260,7 @@ impl ConversationState {
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::HooksChanged { .. }
+                | Effect::AskHook { .. }
                 | Effect::DuePlanned { .. }
                 | Effect::Grown { .. }
                 | Effect::OutboxFilled { .. } => {}

@@ -1,13 +1,15 @@
-//! The way from a leader to the receivers of outgoing hooks. The node has the one over HTTP, and
-//! the simulation has its own.
+//! The way from a leader to the receivers of hooks. The node has the one over HTTP, and the
+//! simulation has its own.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use troupe_core::{ConversationId, Event, Timestamp, UserId, limits};
+use troupe_core::{Body, ClientMessageId, ConversationId, Event, Seq, Timestamp, UserId, limits};
 use troupe_runtime::net::BoxFuture;
+
+use crate::push::Pushing;
 
 /// Connects to receivers.
 pub trait Receivers: Debug + Send + Sync {
@@ -16,6 +18,17 @@ pub trait Receivers: Debug + Send + Sync {
 
     /// One attempt, in bounded time.
     fn deliver(&self, delivery: Delivery) -> BoxFuture<'static, Heard>;
+
+    /// One question to a hook that is asked before a message, within [`limits::HOOK_ASK_MS`]. It
+    /// never waits for another question.
+    fn ask(&self, _: Question) -> BoxFuture<'static, Verdict> {
+        Box::pin(async { Verdict::Silent("this node asks no hook".to_owned()) })
+    }
+
+    /// The way to push services. `None`: the operator has not set it up.
+    fn pushing(&self) -> Option<Arc<dyn Pushing>> {
+        None
+    }
 
     fn patience(&self) -> Patience {
         Patience::default()
@@ -54,6 +67,42 @@ pub enum Heard {
         status: u32,
         why: String,
     },
+}
+
+/// Whether something that a member says may have its place.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub conversation: ConversationId,
+    pub hook: u64,
+    pub url: String,
+    /// The secret to sign with.
+    pub key: String,
+    pub sender: UserId,
+    /// Of the message or the edit. A piece has none.
+    pub id: Option<ClientMessageId>,
+    pub about: About,
+    pub body: Body,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Message,
+    Edit { to: Seq },
+    Piece { message: Seq, index: u64 },
+    End { message: Seq },
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Allowed,
+    /// With a reason for the sender, which may be empty.
+    Refused(String),
+    /// There was no answer, or none that is one.
+    Silent(String),
+    /// Too many questions are in flight.
+    Busy,
 }
 
 /// How often, and at which pace, an event is tried.

@@ -44,6 +44,7 @@ pub mod places;
 pub mod presence;
 pub mod proposals;
 pub mod protocol;
+pub mod push;
 pub mod reply;
 pub mod root;
 pub mod router;

@@ -17,6 +17,8 @@ use troupe_core::{
 };
 pub use troupe_proto::wire::client as wire;
 use troupe_proto::{DecodeError, client};
+
+use crate::push::Notice;
 pub use wire::client_frame::Request as ClientRequest;
 pub use wire::server_frame::Message as ServerMessage;
 
@@ -80,6 +82,10 @@ pub enum Request {
         user: UserId,
         conversations: Vec<ConversationId>,
     },
+    /// A message for users of this shard: those without a connection may get a push.
+    Absent(Absent),
+    /// The key that pushes are signed with; this one is kept if there is none.
+    PushKey(record::PushKey),
     /// Events that a node lacks for its subscribers.
     Fill {
         conversation: ConversationId,
@@ -112,6 +118,13 @@ impl UserKey {
     }
 }
 
+/// A message, and users of one shard that it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    pub users: Vec<UserId>,
+    pub notice: Notice,
+}
+
 #[derive(Clone, Debug)]
 pub enum Answer {
     Done,
@@ -132,6 +145,7 @@ pub enum Answer {
     Summaries(Vec<wire::Conversation>),
     Users(wire::Users),
     Page(wire::Page),
+    PushKey(record::PushKey),
     /// To an operation.
     Message(Box<ServerMessage>),
 }

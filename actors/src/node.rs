@@ -35,6 +35,7 @@ use crate::output::Output;
 use crate::passwords::{Hashing, Passwords};
 use crate::pictures::Pictures;
 use crate::places::Places;
+use crate::push::Pushes;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
 use crate::service::{Clients, Service, Shared};
@@ -126,6 +127,7 @@ impl NodeHandle {
             cluster: cluster.clone(),
             router: router.clone(),
             entities,
+            pushes: hooks.pushing().map(Pushes::new),
             hooks,
             reading,
         };

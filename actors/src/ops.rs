@@ -1,9 +1,8 @@
 //! The operations of clients, each in one file from the request to the answer.
 //!
 //! A file validates the request, prices it, finds its slot, and holds the command or the read that
-//! it becomes there, and the answer. Requests and answers are the messages of `client.proto`. The
-//! list at the end of this file is the only one: it dispatches frames, and tests compare it with
-//! `client.proto` and `docs/protocol.md`.
+//! it becomes there, and the answer. Requests and answers are the messages of `client.proto`. Tests
+//! compare the list at the end of this file with it, and with `docs/protocol.md`.
 //!
 //! An [`Entry`] verifies a caller, and an [`Operation`] needs one. The leader of a single shard
 //! performs an operation that is [`AtLeader`]: nodes pass on the request as the client made it.
@@ -85,6 +84,7 @@ pub mod show_group;
 pub mod show_personal;
 pub mod show_profile;
 pub mod signal;
+pub mod subscribe_push;
 pub mod verify;
 pub mod vote;
 pub mod write_chunk;

@@ -65,6 +65,17 @@ pub enum ShardMsg {
     Complete(Box<dyn FnOnce(&Presence) + Send>),
     /// The outbox relay found no more rows.
     OutboxEmpty,
+    /// The hook of the group was asked about this command.
+    Asked {
+        command: Command,
+        reply: ReplyTo,
+    },
+    /// The hooks of the conversation are others than this actor knows.
+    HookMissed {
+        conversation: ConversationId,
+    },
+    /// A look at the absent members of a conversation has ended.
+    Looked,
     /// Effects of due work.
     DueRan {
         effects: Vec<Effect>,

@@ -26,6 +26,7 @@ use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
 use crate::ops::check_file_link::{self, FileLink};
 use crate::ops::post_hook::{self, HookPost, Posted};
+use crate::ops::subscribe_push::{self, Subscription};
 use crate::ops::verify::{self, Known};
 use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, scopes, send};
 use crate::output::Output;
@@ -192,6 +193,20 @@ impl Service {
     /// Posts by an incoming hook, which needs no caller.
     pub async fn post_hook(&self, post: HookPost) -> Result<Posted, Refusal> {
         post_hook::post(self, post).await
+    }
+
+    /// The public key that browsers subscribe to pushes with.
+    pub async fn push_key(&self) -> Result<String, Refusal> {
+        subscribe_push::public_key(self).await
+    }
+
+    /// Pushes for the caller go to this browser until its session ends.
+    pub async fn subscribe(&self, caller: &Caller, new: Subscription) -> Result<(), Refusal> {
+        subscribe_push::subscribe(self, caller, new).await
+    }
+
+    pub async fn unsubscribe(&self, caller: &Caller, endpoint: String) -> Result<(), Refusal> {
+        subscribe_push::unsubscribe(self, caller, endpoint).await
     }
 
     /// A login by a request: the session that it has opened has no connection, and is not online.

@@ -5,15 +5,20 @@
 //! requests in flight at each. It keeps their volatile state (interested nodes, live connections),
 //! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
 //! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards,
-//! [`due`] does work at its time.
+//! [`due`] does work at its time, [`before`] asks hooks before a message is proposed, [`absent`]
+//! tells the shards of members that are not connected.
 
+mod absent;
+mod before;
 mod due;
 mod entities;
+mod heads;
 mod hooks;
 mod leading;
 mod outbox_relay;
 mod reads;
 mod requests;
+mod signals;
 mod standing;
 pub(crate) mod touch;
 
@@ -50,6 +55,8 @@ const TOLD: u8 = 2;
 /// after this time.
 const HEARING: Duration = Duration::from_secs(5);
 
+pub(crate) use before::is_missed;
+
 pub struct Shard;
 
 pub struct ShardArgs {
@@ -78,6 +85,8 @@ pub struct ShardState {
     outbox_relay: OutboxRelay,
     due: due::Timer,
     hooks: hooks::Hooks,
+    questions: before::Questions,
+    unseen: absent::Unseen,
     /// Chunks of files that wait for their turn, or have it. One at a time is in the log, so that a
     /// message waits for one chunk at most.
     chunks: Bound,
@@ -135,6 +144,8 @@ impl Actor for Shard {
             outbox_relay: OutboxRelay::Idle,
             due: due::Timer::new(forgets),
             hooks: hooks::Hooks::default(),
+            questions: before::Questions::default(),
+            unseen: absent::Unseen::default(),
             chunks: Bound::new(limits::CHUNKS_WAITING),
             chunk_turn: Arc::new(Semaphore::new(1)),
             tasks,
@@ -160,7 +171,11 @@ impl Actor for Shard {
             ShardMsg::Moved { conversation, head } => {
                 state.moved(conversation, head);
                 state.wake_hooks(&myself, conversation);
+                state.mark_unseen(&myself, conversation, head);
             }
+            ShardMsg::Asked { command, reply } => state.commit(&myself, command, reply),
+            ShardMsg::HookMissed { conversation } => state.entities.forget_before(conversation),
+            ShardMsg::Looked => state.looked(&myself),
             ShardMsg::HookIdle { hook, ended } => state.hook_idle(&myself, hook, ended),
             ShardMsg::Complete(answer) => answer(&state.presence),
             ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
@@ -239,7 +254,11 @@ impl ShardState {
                     }
                 }
                 Effect::OutboxFilled { .. } => self.relay_outbox(myself),
-                Effect::HooksChanged { conversation } => self.hooks_changed(myself, conversation),
+                Effect::HooksChanged { conversation } => {
+                    self.entities.forget_before(conversation);
+                    self.hooks_changed(myself, conversation);
+                }
+                Effect::AskHook { conversation, sender, id } => self.ask_scheduled(myself, conversation, sender, id),
                 Effect::DuePlanned { at } => self.due.planned(at),
                 Effect::Grown { signal } => {
                     let nodes = self.interest.get(&signal.conversation).into_iter().flatten().copied();
@@ -253,6 +272,7 @@ impl ShardState {
                     }
                     self.moved(conversation, event.seq);
                     self.wake_hooks(myself, conversation);
+                    self.mark_unseen(myself, conversation, event.seq);
                 }
                 Effect::CursorMoved { .. } => {}
             }
@@ -263,11 +283,6 @@ impl ShardState {
     fn tell_own(&self, user: UserId, message: ServerMessage) {
         let push = Push::Own { user, message: Box::new(message) };
         self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
-    }
-
-    fn moved(&mut self, conversation: ConversationId, head: Seq) {
-        let furthest = self.moved.get(&conversation).map_or(head, |(known, _)| head.max(*known));
-        self.moved.insert(conversation, (furthest, TOLD));
     }
 
     /// Tells the node of a live connection that its session has ended.
@@ -353,6 +368,7 @@ impl ShardState {
         self.entities.passivate_some(self.ticks);
         self.note_seen();
         self.look_for_hooks(myself);
+        self.questions.sweep();
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();
         }
@@ -367,24 +383,5 @@ impl ShardState {
         let (context, shard, at) = (self.context.clone(), self.shard, self.context.platform.clock.now());
         let commands = gone.into_iter().map(|user| Command::NoteSeen(NoteSeen { user, at })).collect();
         tokio::spawn(async move { drop(context.propose(shard, commands).await) });
-    }
-
-    /// Repeats moved heads, so that a subscriber notices the loss of the last push.
-    fn tell_heads(&mut self) {
-        let mut heads: BTreeMap<NodeId, Vec<(ConversationId, Seq)>> = BTreeMap::new();
-        for (conversation, (head, _)) in &self.moved {
-            for node in self.interest.get(conversation).into_iter().flatten() {
-                heads.entry(*node).or_default().push((*conversation, *head));
-            }
-        }
-        for (node, heads) in heads {
-            for part in heads.chunks(limits::HEADS_PER_PUSH) {
-                self.context.router.push(node, self.shard, &Push::Heads(part.to_vec()));
-            }
-        }
-        self.moved.retain(|_, (_, times)| {
-            *times -= 1;
-            *times > 0
-        });
     }
 }

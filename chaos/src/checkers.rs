@@ -2,6 +2,7 @@
 //! its findings.
 
 pub mod attachments;
+pub mod before;
 pub mod calls;
 pub mod contacts;
 pub mod cursors;
@@ -161,7 +162,7 @@ impl Promise {
             Promise::Pins => "pins are those of the log, and a recall takes the pin of its message away",
             Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
             Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
-            Promise::Hooks => "receivers of hooks get each event at least once, in order",
+            Promise::Hooks => "receivers of hooks get each event at least once, in order, and are asked before",
             Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
         }
     }
@@ -215,6 +216,7 @@ pub const ALL: [Checker; 27] = [
     ("vanishing", vanishing::check),
     ("polls", polls::check),
     ("hooks", hooks::check),
+    ("before hooks", before::check),
     ("streams", streams::check),
 ];
 

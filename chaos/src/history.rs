@@ -204,6 +204,10 @@ pub enum Record {
     HookMade { at: u64, hook: HookName, since: u64 },
     /// The receiver of a hook has an event.
     HookTaken { at: u64, hook: HookName, seq: u64 },
+    /// The group has a hook that is asked before each message, and refuses without an answer.
+    HookGuards { at: u64, conversation: Conversation },
+    /// Such a hook was asked about a message.
+    HookAsked { at: u64, conversation: Conversation, id: MessageId, allowed: bool },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }

@@ -79,7 +79,9 @@ impl OnlineChecks {
             | Record::Searched { .. }
             | Record::Download { .. }
             | Record::HookMade { .. }
-            | Record::HookTaken { .. } => {}
+            | Record::HookTaken { .. }
+            | Record::HookGuards { .. }
+            | Record::HookAsked { .. } => {}
         }
     }
 

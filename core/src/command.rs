@@ -11,6 +11,7 @@ mod hook;
 mod import;
 mod personal;
 mod profile;
+mod push;
 mod report;
 mod room;
 mod seen;
@@ -27,11 +28,12 @@ pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContact
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub use favourite::ChangeFavourite;
 pub use file::{CancelUpload, CreateUpload, KeepPreview, WriteChunk};
-pub use hook::{AdvanceHook, ChangeHook, GivenUp, HookChange, PostHook};
+pub use hook::{AdvanceHook, ChangeHook, GivenUp, HookChange, JudgeScheduled, PostHook, Said, Vetted};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use personal::{ChangePersonal, DeleteForMe, PersonalChange};
 pub use profile::{ChangeProfile, ProfileChange};
+pub use push::{ChangePush, MakePushKey, PushChange};
 pub use report::{CloseReport, FileReport};
 pub use room::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 pub use seen::{NoteSeen, ShowPresence};
@@ -57,6 +59,7 @@ pub enum Command {
     ShowPresence(ShowPresence),
     ChangeContact(Box<ChangeContact>),
     ChangeFavourite(ChangeFavourite),
+    ChangePush(Box<ChangePush>),
     /// The other user's shard relays its part of a contact.
     HearContact(Box<HearContact>),
     /// Other shards have committed these versions of contacts.
@@ -96,6 +99,10 @@ pub enum Command {
     PostHook(Box<PostHook>),
     AdvanceHook(Box<AdvanceHook>),
     WritePiece(Box<WritePiece>),
+    Vetted(Box<Vetted>),
+    JudgeScheduled(Box<JudgeScheduled>),
+    // In the slot of `everyone`.
+    MakePushKey(Box<MakePushKey>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -135,7 +142,11 @@ boxed!(
     ReserveRoom,
     HearRoom,
     KeepPreview,
-    WritePiece
+    WritePiece,
+    Vetted,
+    JudgeScheduled,
+    ChangePush,
+    MakePushKey
 );
 
 impl Command {
@@ -182,6 +193,10 @@ impl Command {
             Command::PostHook(c) => c.conversation.slot(),
             Command::AdvanceHook(c) => c.conversation.slot(),
             Command::WritePiece(c) => c.conversation.slot(),
+            Command::Vetted(c) => c.said.conversation().slot(),
+            Command::JudgeScheduled(c) => c.conversation.slot(),
+            Command::ChangePush(c) => c.user.slot(),
+            Command::MakePushKey(_) => ConversationId::Everyone.slot(),
         }
     }
 }
@@ -219,6 +234,12 @@ impl Command {
             Command::KeepPreview(_) => true,
             Command::HearRoom(_) | Command::SettleRooms(_) => false,
             Command::PostHook(_) => true,
+            Command::Vetted(c) => match &c.said {
+                Said::Append(append) => append.intent.grows(),
+                Said::Post(_) | Said::Piece(_) => true,
+            },
+            // A user has few subscriptions, and the cluster one key.
+            Command::ChangePush(_) | Command::MakePushKey(_) | Command::JudgeScheduled(_) => false,
             // Hooks, and the events that they hold, are bounded.
             Command::ChangeHook(_) | Command::AdvanceHook(_) => false,
             // It frees space.

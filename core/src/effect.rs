@@ -3,7 +3,7 @@
 //! heads and cursors.
 
 use crate::event::Event;
-use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
 use crate::record::{Contact, Personal, Profile};
 use crate::signal::Signal;
 
@@ -34,6 +34,8 @@ pub enum Effect {
     OutboxFilled { slot: Slot },
     /// The hooks of a conversation changed: let the leader look at them.
     HooksChanged { conversation: ConversationId },
+    /// The time of a scheduled message has come: let the leader ask the hook of its group.
+    AskHook { conversation: ConversationId, sender: UserId, id: ClientMessageId },
     /// A stream has grown: pass the piece on to the devices that are connected now.
     Grown { signal: Signal },
     /// There is work to do at this time: let the leader look then.

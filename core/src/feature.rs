@@ -12,6 +12,7 @@
 mod append;
 mod attachment;
 mod ban;
+mod before;
 mod call;
 mod edit;
 mod erase;
@@ -42,6 +43,8 @@ mod vanish;
 
 pub use append::Append;
 pub use ban::Ban;
+pub(crate) use before::check_vetted;
+pub use before::{HOOK_UNAVAILABLE, REFUSED_BY_HOOK};
 pub use call::{ActiveCall, CALL_OVER, CallAnswer, CallOutcome};
 pub use edit::Edits;
 pub use events::{EventKind, KINDS};

@@ -132,6 +132,10 @@ impl Command {
             | Command::ChangeHook(_)
             | Command::PostHook(_)
             | Command::AdvanceHook(_)
+            | Command::Vetted(_)
+            | Command::JudgeScheduled(_)
+            | Command::ChangePush(_)
+            | Command::MakePushKey(_)
             | Command::WritePiece(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)

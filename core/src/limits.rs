@@ -86,6 +86,8 @@ pub const SCHEDULED: usize = 10_000;
 pub const SCHEDULED_AHEAD_MS: u64 = 366 * 24 * 3_600 * 1_000;
 /// Milliseconds for which a message that was refused at its time stays on its sender's list.
 pub const SCHEDULED_REFUSED_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Until the hook of its group is asked again about a scheduled message whose time has come.
+pub const SCHEDULED_ASKED_MS: u64 = 5_000;
 /// Milliseconds for which the row of a cancelled one outlives its time: longer than clocks of
 /// leaders differ, so that no leader schedules it again.
 pub const SCHEDULED_CANCELLED_MS: u64 = 3_600 * 1_000;

@@ -17,7 +17,7 @@
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
 //! a time; [`report`] the queue for administrators; [`personal`] the properties that a user sets
 //! for a conversation, [`favourite`] the messages that it saves; [`bot`] the accounts that a user
-//! owns. [`seen`] keeps when a user was last online.
+//! owns; [`push`] where its browsers get pushes. [`seen`] keeps when a user was last online.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -37,6 +37,7 @@ mod outbox;
 pub mod personal;
 pub mod preview;
 mod profile;
+pub mod push;
 pub mod report;
 pub mod room;
 mod seen;
@@ -77,7 +78,7 @@ impl Machine {
     pub fn apply(&self, state: &mut dyn State, meta: Meta, command: &Command) -> (Reply, Vec<Effect>) {
         let imports = matches!(command, Command::Import(_));
         let (now, level, planted) = (meta.now, meta.level, self.planted);
-        let mut step = Step { state, now, level, planted, imports, effects: Vec::new() };
+        let mut step = Step { state, now, level, planted, imports, asked: 0, effects: Vec::new() };
         let outcome = match command {
             Command::Register(c) => step.register(c),
             Command::OpenSession(c) => step.open_session(c),
@@ -121,6 +122,10 @@ impl Machine {
             Command::PostHook(c) => step.post_hook(c),
             Command::AdvanceHook(c) => step.advance_hook(c),
             Command::WritePiece(c) => step.write_piece(c),
+            Command::Vetted(c) => step.vetted(c),
+            Command::JudgeScheduled(c) => step.judge_scheduled(c),
+            Command::ChangePush(c) => step.change_push(c),
+            Command::MakePushKey(c) => step.make_push_key(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -157,6 +162,9 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangeHook(c) => feature::check_hook(c),
         Command::PostHook(c) => feature::check_post(c),
         Command::WritePiece(c) => feature::check_piece(c),
+        Command::Vetted(c) => feature::check_vetted(c),
+        Command::ChangePush(c) => push::check_push(c),
+        Command::MakePushKey(c) => push::check_push_key(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -174,6 +182,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::SettleOutbox(_)
         | Command::RunDue(_)
         | Command::AdvanceHook(_)
+        | Command::JudgeScheduled(_)
         | Command::CancelUpload(_)
         | Command::HearRoom(_)
         | Command::SettleRooms(_) => Ok(()),
@@ -190,6 +199,8 @@ pub(crate) struct Step<'a> {
     planted: Planted,
     /// Whether the events were decided elsewhere: no user is asked about them again.
     imports: bool,
+    /// The hook that was asked about this command; zero: none.
+    pub(crate) asked: u64,
     effects: Vec<Effect>,
 }
 

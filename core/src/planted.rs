@@ -185,6 +185,8 @@ pub enum Bug {
     HookCursorEarly,
     /// Pass over each fifth event of a hook.
     HookSkipsOne,
+    /// Place a message that the hook of its group was not asked about.
+    BeforeHookSkipped,
     /// Show the presence of a user that hides it.
     PresenceShown,
     /// Take a change of a conversation's state from a device that has not seen the last one.
@@ -216,7 +218,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 81] = [
+    pub const ALL: [Bug; 82] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -284,6 +286,7 @@ impl Bug {
         Bug::RecallKeepsContent,
         Bug::HookCursorEarly,
         Bug::HookSkipsOne,
+        Bug::BeforeHookSkipped,
         Bug::PresenceShown,
         Bug::StaleChangeWins,
         Bug::ClearedHistoryShown,
@@ -370,6 +373,7 @@ impl Bug {
             Bug::RecallKeepsContent => "recall-keeps-content",
             Bug::HookCursorEarly => "hook-cursor-early",
             Bug::HookSkipsOne => "hook-skips-one",
+            Bug::BeforeHookSkipped => "before-hook-skipped",
             Bug::PresenceShown => "presence-shown",
             Bug::StaleChangeWins => "stale-change-wins",
             Bug::ClearedHistoryShown => "cleared-history-shown",

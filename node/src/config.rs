@@ -313,6 +313,7 @@ impl Config {
             cim: cim::cim(settings)?,
             hooks: troupe_edge_http::ReceiversConfig {
                 private: settings.parsed("hooks.private", "true or false")?,
+                push: validate::push(settings)?,
                 ..Default::default()
             },
             authorities: settings.text("hooks.authorities").into(),

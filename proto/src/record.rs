@@ -21,6 +21,7 @@ mod import;
 mod parts;
 mod people;
 mod personal;
+mod push;
 mod report;
 mod room;
 mod seen;

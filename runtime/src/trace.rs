@@ -10,6 +10,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use troupe_core::command::Said;
 use troupe_core::limits::TRACE_HOPS;
 use troupe_core::{ClientMessageId, Command, ConversationId, Seq, ShardId, UserId};
 use xxhash_rust::xxh3::xxh3_64;
@@ -106,12 +107,15 @@ impl Subject {
 
     /// The message of a command, if it is one.
     pub fn of(command: &Command) -> Option<Subject> {
-        match command {
-            Command::Append(append) => {
-                Some(Subject::message(append.conversation, append.actor, append.client_message_id))
-            }
-            _ => None,
-        }
+        let append = match command {
+            Command::Append(append) => append,
+            Command::Vetted(vetted) => match &vetted.said {
+                Said::Append(append) => append,
+                Said::Post(_) | Said::Piece(_) => return None,
+            },
+            _ => return None,
+        };
+        Some(Subject::message(append.conversation, append.actor, append.client_message_id))
     }
 
     /// An event of a log.

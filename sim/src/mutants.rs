@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 76] = [
+const KNOWN: [(Bug, u64); 77] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 3),
     (Bug::ForgetDedupOnRestart, 0),
@@ -78,6 +78,7 @@ const KNOWN: [(Bug, u64); 76] = [
     (Bug::RecallKeepsContent, 28),
     (Bug::HookCursorEarly, 34),
     (Bug::HookSkipsOne, 14),
+    (Bug::BeforeHookSkipped, 14),
     (Bug::PresenceShown, 3),
     (Bug::StaleChangeWins, 27),
     (Bug::ClearedHistoryShown, 46),

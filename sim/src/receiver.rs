@@ -1,4 +1,4 @@
-//! The receiver of outgoing hooks: it takes most events, takes some without an answer, and is down
+//! The receiver of hooks: it takes most events, takes some without an answer, and is down
 //! now and then. Each event that it takes is recorded.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use troupe_actors::hooks::{Delivery, Heard, Patience, Receivers};
+use troupe_actors::hooks::{Delivery, Heard, Patience, Question, Receivers, Verdict};
 use troupe_runtime::Rng;
 use troupe_runtime::net::BoxFuture;
 
@@ -16,6 +16,9 @@ use crate::evidence::Evidence;
 const ANSWER_MS: u64 = 40;
 /// One attempt in so many finds the receiver down, and another one gets no answer.
 const TROUBLE: u64 = 8;
+
+/// A message with this text is refused.
+pub const REFUSED_WORD: &str = "refuse me";
 
 pub struct Receiver {
     evidence: Arc<Evidence>,
@@ -51,6 +54,28 @@ impl Receivers for Receiver {
             evidence.hook_taken((delivery.conversation, delivery.hook), delivery.event.seq);
             sleep(Duration::from_millis(rng.range(0, ANSWER_MS))).await;
             if fate == 1 { Heard::Not { status: 0, why: "no answer".to_owned() } } else { Heard::Taken }
+        })
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'static, Verdict> {
+        let (evidence, rng) = (self.evidence.clone(), self.rng.clone());
+        Box::pin(async move {
+            sleep(Duration::from_millis(rng.range(0, ANSWER_MS))).await;
+            let fate = rng.range(0, TROUBLE);
+            if fate == 0 {
+                return Verdict::Silent("down".to_owned());
+            }
+            let allowed = question.body.as_text() != Some(REFUSED_WORD);
+            if let Some(id) = question.id {
+                let name = format!("{}/{id}", question.sender);
+                evidence.hook_asked(question.conversation, &name, allowed);
+            }
+            match (fate, allowed) {
+                (1, _) => Verdict::Silent("no answer".to_owned()),
+                (2, _) => Verdict::Busy,
+                (_, true) => Verdict::Allowed,
+                (_, false) => Verdict::Refused("not here".to_owned()),
+            }
         })
     }
 

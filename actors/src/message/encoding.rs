@@ -8,12 +8,15 @@ use bytes::Bytes;
 use mesh::{answer, request, user_key};
 use prost::Message;
 use troupe_core::form;
+use troupe_core::record::PushKey;
 use troupe_core::{GroupId, Level, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh;
 
 use self::parts::*;
-use super::{Account, Answer, ClientRequest, Outcome, Request, UserKey, level_one, wire};
+use super::{Absent, Account, Answer, ClientRequest, Outcome, Request, UserKey, level_one, wire};
+
+use crate::push::Notice;
 
 mod parts;
 mod pushes;
@@ -88,6 +91,15 @@ pub fn encode_request(request: &Request, level: Level) -> Bytes {
         Request::Summaries { user, conversations } => {
             What::Summaries(mesh::Summaries { user: user.0, conversations: texts(conversations) })
         }
+        Request::Absent(Absent { users, notice }) => What::Absent(mesh::Absent {
+            conversation: notice.conversation.to_string(),
+            users: users.iter().map(|user| user.0).collect(),
+            seq: notice.seq.0,
+            sender: notice.sender.0,
+            kind: notice.kind,
+            preview: notice.preview.clone(),
+        }),
+        Request::PushKey(key) => What::PushKey(push_key_out(key)),
         Request::Fill { conversation, after, limit } => What::Fetch(mesh::Fetch {
             conversation: conversation.to_string(),
             reader: 0,
@@ -147,6 +159,17 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             user: UserId(summaries.user),
             conversations: conversations_in(&summaries.conversations)?,
         },
+        What::Absent(absent) => Request::Absent(Absent {
+            users: absent.users.into_iter().map(UserId).collect(),
+            notice: Notice {
+                conversation: conversation_in(&absent.conversation)?,
+                seq: Seq(absent.seq),
+                sender: UserId(absent.sender),
+                kind: absent.kind,
+                preview: absent.preview,
+            },
+        }),
+        What::PushKey(mesh::PushKey { private, public }) => Request::PushKey(PushKey { private, public }),
         What::Fetch(fetch) if fetch.reader == 0 => Request::Fill {
             conversation: conversation_in(&fetch.conversation)?,
             after: Seq(fetch.seq),
@@ -154,6 +177,10 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
         },
         other => level_one::request_in(other).ok_or(Garbled("request"))?,
     })
+}
+
+fn push_key_out(key: &PushKey) -> mesh::PushKey {
+    mesh::PushKey { private: key.private.clone(), public: key.public.clone() }
 }
 
 /// `level`: the one in force.
@@ -186,6 +213,7 @@ pub fn encode_outcome(outcome: &Outcome, level: Level) -> Bytes {
         Ok(Answer::Summaries(rows)) => What::Summaries(mesh::Summarised { conversations: rows.clone() }),
         Ok(Answer::Users(users)) => What::Users(users.clone()),
         Ok(Answer::Page(page)) => What::Page(page.clone()),
+        Ok(Answer::PushKey(key)) => What::PushKey(push_key_out(key)),
         Ok(Answer::Message(message)) => match level_one::answer_out(message, level) {
             Some(what) => what,
             None => What::Operation(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
@@ -228,6 +256,7 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
         What::Summaries(rows) => Answer::Summaries(rows.conversations),
         What::Users(users) => Answer::Users(users),
         What::Page(page) => Answer::Page(page),
+        What::PushKey(mesh::PushKey { private, public }) => Answer::PushKey(PushKey { private, public }),
         What::Operation(frame) => Answer::message(frame.message.ok_or(Garbled("answer to an operation"))?),
         other => level_one::answer_in(other)?,
     }))

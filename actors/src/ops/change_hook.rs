@@ -43,17 +43,17 @@ impl Operation for wire::ChangeHook {
 
 fn made(service: &Service, new: wire::NewHook) -> Result<(u64, HookChange), Refusal> {
     let kind = new.kind() as u32;
-    let wire::NewHook { name, secret, url, .. } = new;
+    let wire::NewHook { name, secret, url, closed, .. } = new;
     let length = limits::HOOK_SECRET_MIN_BYTES..=limits::HOOK_SECRET_BYTES;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !length.contains(&secret.len()) || !secret.bytes().all(is_plain) {
         return Err(Rejection::BadRequest("a secret has 16 to 64 letters, digits, '-' and '_'").into());
     }
     // Invariant: private. The address is checked again at each connection, behind its name.
-    if kind == Hook::OUTGOING && !service.context.hooks.permits(&url) {
+    if Hook::has_receiver(kind) && !service.context.hooks.permits(&url) {
         return Err(Rejection::from(BAD_HOOK_URL).into());
     }
     let hash = token_hash(secret.as_bytes());
-    let key = if kind == Hook::OUTGOING { secret } else { String::new() };
-    Ok((hook_id(&hash), HookChange::Make { kind, name, hash, key, url }))
+    let key = if Hook::has_receiver(kind) { secret } else { String::new() };
+    Ok((hook_id(&hash), HookChange::Make { kind, name, hash, key, url, closed }))
 }

@@ -59,5 +59,6 @@ fn shown(hook: u64, row: Hook) -> wire::Hook {
         url: row.url,
         delivered: row.delivered.0,
         dead: row.dead,
+        closed: row.closed,
     }
 }

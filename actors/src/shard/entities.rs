@@ -49,6 +49,8 @@ struct Active<M: ractor::Message> {
     last_asked: Instant,
     /// Users found to be members since the activation.
     known: BTreeSet<UserId>,
+    /// The hook that is asked before each message, zero: none, as of the last look.
+    before: Option<u64>,
     /// Among the entities of this node.
     _place: Option<Permit>,
 }
@@ -56,7 +58,7 @@ struct Active<M: ractor::Message> {
 impl<M: ractor::Message> Active<M> {
     fn new(actor: ActorRef<M>, place: Option<Permit>) -> Active<M> {
         let in_flight = Bound::new(limits::ENTITY_IN_FLIGHT);
-        Active { actor, in_flight, last_asked: Instant::now(), known: BTreeSet::new(), _place: place }
+        Active { actor, in_flight, last_asked: Instant::now(), known: BTreeSet::new(), before: None, _place: place }
     }
 
     fn ask(&mut self, reply: ReplyTo, message: impl FnOnce(ReplyTo) -> M) {
@@ -198,6 +200,23 @@ impl Entities {
     pub fn forget(&mut self, conversation: ConversationId, user: UserId) {
         if let Some(active) = self.conversations.get_mut(&conversation) {
             active.known.remove(&user);
+        }
+    }
+
+    /// The hook that is asked before each message there, if this was looked up.
+    pub fn before(&self, conversation: ConversationId) -> Option<u64> {
+        self.conversations.get(&conversation).and_then(|active| active.before)
+    }
+
+    pub fn remember_before(&mut self, conversation: ConversationId, hook: u64) {
+        if let Some(active) = self.conversations.get_mut(&conversation) {
+            active.before = Some(hook);
+        }
+    }
+
+    pub fn forget_before(&mut self, conversation: ConversationId) {
+        if let Some(active) = self.conversations.get_mut(&conversation) {
+            active.before = None;
         }
     }
 

@@ -1,17 +1,18 @@
 //! Requests to a shard: it passes them to an entity, commits them itself, or reads applied state.
 
 use ractor::ActorRef;
+use troupe_core::command::Said;
 use troupe_core::planted::Bug;
-use troupe_core::{Command, ConversationId, Seq, ShardId, Signal, UserId, command};
+use troupe_core::{Command, ConversationId, ShardId, UserId, command};
 use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
 use super::leading::Leading;
-use super::{HEARING, ShardState, reads, standing, touch};
+use super::{HEARING, ShardState, before, reads, standing, touch};
 use crate::context::{Asker, NodeContext, answer_of};
-use crate::message::{Answer, Outcome, Push, Refusal, Request, Session};
-use crate::ops::{self, Found, Plan, fetch, get_users, list_conversations, login};
+use crate::message::{Answer, Refusal, Request, Session};
+use crate::ops::{self, Found, Plan, fetch, get_users, list_conversations, login, subscribe_push};
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, Task, UserMsg};
 use crate::reply::ReplyTo;
@@ -84,6 +85,14 @@ impl ShardState {
                 let asker = Asker::user(user, SUMMARY_ROWS * conversations.len());
                 self.read(reply, asker, move |view| list_conversations::rows_of(view, user, &conversations));
             }
+            Request::Absent(absent) => {
+                reply.send(Ok(Answer::Done));
+                self.push_to_absent(absent);
+            }
+            Request::PushKey(fresh) => {
+                let (context, shard) = (self.context.clone(), self.shard);
+                tokio::spawn(async move { reply.send(subscribe_push::kept_key(&context, shard, fresh).await) });
+            }
             Request::Fill { conversation, after, limit } => {
                 let now = self.context.cluster.time();
                 self.read(reply, Asker::Node, move |view| {
@@ -151,7 +160,13 @@ impl ShardState {
 
     pub(super) fn dispatch(&mut self, myself: &ActorRef<ShardMsg>, task: Task, reply: ReplyTo) {
         match task {
-            Task::Commit(command) => self.commit(myself, command, reply),
+            Task::Commit(Command::Vetted(_)) => {
+                reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this"));
+            }
+            Task::Commit(command) => match self.hook_to_ask(&command) {
+                Some(hook) => self.ask_before(myself, hook, command, reply),
+                None => self.commit(myself, command, reply),
+            },
             Task::Move(cursor) => {
                 let message = |reply| ConversationMsg::Move { cursor, reply };
                 self.ask_conversation(myself, cursor.conversation, reply, message);
@@ -160,30 +175,13 @@ impl ShardState {
         }
     }
 
-    /// Passes a signal on to the nodes with listeners. No entity is woken for it.
-    fn signal(&self, signal: Signal) -> Outcome {
-        let view = self.context.view();
-        let head = || view.conversation(signal.conversation).ok().flatten().map_or(Seq::ZERO, |row| row.head);
-        let passes = match standing::passes(&view, &signal) {
-            Ok(Err(_)) if self.context.platform.planted(Bug::SignalUnchecked) => Ok(Ok(head())),
-            other => other,
-        };
-        match passes {
-            Ok(Ok(at)) => {
-                let nodes = self.interest.get(&signal.conversation).into_iter().flatten().copied();
-                self.context.router.push_all(nodes, self.shard, &Push::Signal(Signal { at, ..signal }));
-                Ok(Answer::Done)
-            }
-            Ok(Err(why)) => Err(why.into()),
-            Err(error) => {
-                tracing::error!(%error, "applied state cannot be read");
-                Err(Refusal::NotOwner { hint: None })
-            }
-        }
-    }
-
-    fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
+    pub(super) fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
         match command {
+            Command::Vetted(ref vetted) if !matches!(vetted.said, Said::Piece(_)) => {
+                let conversation = vetted.said.conversation();
+                let message = |reply| ConversationMsg::Propose { command, reply };
+                self.ask_conversation(myself, conversation, reply, message);
+            }
             Command::Append(_) | Command::PostHook(_) | Command::AdvanceCursors(_) => {
                 let conversation = match &command {
                     Command::Append(append) => append.conversation,
@@ -240,8 +238,10 @@ impl ShardState {
             | Command::ReserveRoom(_)
             | Command::HearRoom(_)
             | Command::SettleRooms(_)
+            | Command::ChangePush(_)
+            | Command::Vetted(_)
             | Command::WritePiece(_) => self.commit_alone(command, reply),
-            Command::RunDue(_) | Command::AdvanceHook(_) => {
+            Command::RunDue(_) | Command::AdvanceHook(_) | Command::JudgeScheduled(_) | Command::MakePushKey(_) => {
                 reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this"))
             }
             Command::WriteChunk(_) => self.commit_in_turn(command, reply),
@@ -362,9 +362,17 @@ impl ShardState {
 }
 
 async fn commit(context: NodeContext, shard: ShardId, command: Command, reply: ReplyTo) {
+    let conversation = match &command {
+        Command::WritePiece(piece) => Some(piece.conversation),
+        Command::Vetted(vetted) => Some(vetted.said.conversation()),
+        _ => None,
+    };
     match context.propose(shard, vec![command]).await {
         Ok(mut outcomes) => {
             let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
+            if let (Some(conversation), true) = (conversation, before::is_missed(&outcome.reply)) {
+                context.router.tell_shard(shard, ShardMsg::HookMissed { conversation });
+            }
             reply.send(answer_of(outcome.reply));
             if !outcome.effects.is_empty() {
                 let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };

@@ -2,6 +2,7 @@
 //! promise.
 
 mod attachments;
+mod before;
 mod calls;
 mod changes;
 mod contacts;

@@ -16,18 +16,25 @@ pub enum NewHook {
     Incoming,
     /// A URL that gets the events of the group.
     Outgoing { url: String },
+    /// A URL that is asked before each message. `closed`: messages are refused while it does not
+    /// answer.
+    Before { url: String, closed: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookInfo {
     pub hook: u64,
     pub outgoing: bool,
+    /// It is asked before each message.
+    pub before: bool,
     pub name: String,
     /// The member that made it.
     pub by: UserId,
     pub created: Timestamp,
     /// Empty for an incoming one.
     pub url: String,
+    /// Of one that is asked before: messages are refused while it does not answer.
+    pub closed: bool,
     /// The receiver has the events up to this one, but those that are dead.
     pub delivered: Seq,
     pub dead: u32,
@@ -36,9 +43,10 @@ pub struct HookInfo {
 impl From<wire::Hook> for HookInfo {
     fn from(hook: wire::Hook) -> HookInfo {
         let outgoing = hook.kind() == wire::HookKind::Outgoing;
-        let wire::Hook { hook, name, by, created_ms, url, delivered, dead, .. } = hook;
+        let before = hook.kind() == wire::HookKind::Before;
+        let wire::Hook { hook, name, by, created_ms, url, delivered, dead, closed, .. } = hook;
         let (by, created, delivered) = (UserId(by), Timestamp(created_ms), Seq(delivered));
-        HookInfo { hook, outgoing, name, by, created, url, delivered, dead }
+        HookInfo { hook, outgoing, before, name, by, created, url, closed, delivered, dead }
     }
 }
 
@@ -51,11 +59,12 @@ impl Client {
         secret: &str,
         new: NewHook,
     ) -> Result<HookInfo> {
-        let (kind, url) = match new {
-            NewHook::Incoming => (wire::HookKind::Incoming, String::new()),
-            NewHook::Outgoing { url } => (wire::HookKind::Outgoing, url),
+        let (kind, url, closed) = match new {
+            NewHook::Incoming => (wire::HookKind::Incoming, String::new(), false),
+            NewHook::Outgoing { url } => (wire::HookKind::Outgoing, url, false),
+            NewHook::Before { url, closed } => (wire::HookKind::Before, url, closed),
         };
-        let new = wire::NewHook { kind: kind.into(), name: name.to_owned(), secret: secret.to_owned(), url };
+        let new = wire::NewHook { kind: kind.into(), name: name.to_owned(), secret: secret.to_owned(), url, closed };
         self.change_hook(conversation, Change::Make(new)).await
     }
 

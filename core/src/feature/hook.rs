@@ -1,10 +1,11 @@
-//! Hooks: URLs that post to a group, and URLs that get its events.
+//! Hooks: URLs that post to a group, and URLs that get its events or are asked before.
 //!
 //! The outbox of an outgoing hook is the log itself, and a cursor in the row of the hook. The
 //! leader of the shard delivers behind the cursor, and commits it when the receiver has the events.
 //! So each event is delivered at least once, in the order of the log, by whichever leader there is.
 //! An event that is given up goes on a bounded list; while that is full, the cursor waits.
 
+use super::before::BEFORE_HOOK_EXISTS;
 use super::link::link_id;
 use super::policy::{Act, permit};
 use super::{Append, Intent};
@@ -48,18 +49,19 @@ pub(crate) fn check_hook(c: &ChangeHook) -> Result<(), Rejection> {
     if !c.conversation.is_group() {
         return Err(Rejection::NotAGroup);
     }
-    let HookChange::Make { kind, name, key, url, .. } = &c.change else { return Ok(()) };
+    let HookChange::Make { kind, name, key, url, closed, .. } = &c.change else { return Ok(()) };
     let wrong = |text: &'static str| Err(Rejection::BadRequest(text));
     if name.chars().count() > limits::HOOK_NAME_CHARS || !is_title(name) {
         return wrong("the name of a hook has 1 to 64 characters, shows something and has no control characters");
     }
     match *kind {
-        Hook::INCOMING if key.is_empty() && url.is_empty() => Ok(()),
-        Hook::INCOMING => wrong("an incoming hook has no url: leave it out"),
-        Hook::OUTGOING if key.len() > limits::HOOK_SECRET_BYTES => wrong("the secret of a hook is too long"),
-        Hook::OUTGOING if url.is_empty() || url.len() > limits::HOOK_URL_BYTES => Err(BAD_HOOK_URL.into()),
-        Hook::OUTGOING => Ok(()),
-        _ => wrong("a hook is incoming or outgoing"),
+        Hook::INCOMING if key.is_empty() && url.is_empty() && !closed => Ok(()),
+        Hook::INCOMING => wrong("an incoming hook has no url and no policy: leave them out"),
+        kind if !Hook::has_receiver(kind) => wrong("a hook is incoming, outgoing or before"),
+        _ if key.len() > limits::HOOK_SECRET_BYTES => wrong("the secret of a hook is too long"),
+        _ if url.is_empty() || url.len() > limits::HOOK_URL_BYTES => Err(BAD_HOOK_URL.into()),
+        Hook::OUTGOING if *closed => wrong("only a hook that is asked before has a policy: leave it out"),
+        _ => Ok(()),
     }
 }
 
@@ -81,16 +83,20 @@ impl Step<'_> {
     pub(crate) fn change_hook(&mut self, c: &ChangeHook) -> Outcome {
         check_hook(c)?;
         let role = self.role(c.conversation, c.actor).ok_or(Rejection::NotMember)?;
-        let row = self.state.get::<Conversation>(&c.conversation).ok_or(Rejection::NotMember)?;
+        let mut row = self.state.get::<Conversation>(&c.conversation).ok_or(Rejection::NotMember)?;
         permit(Some(role), &row, Act::Settings)?;
         match &c.change {
-            HookChange::Make { .. } => self.make_hook(c, &row)?,
+            HookChange::Make { .. } => self.make_hook(c, &mut row)?,
             HookChange::End { hook } => {
                 self.hook(c.conversation, *hook)?;
                 for (key, _) in self.state.page::<DeadEvent>(&(c.conversation, *hook), None, limits::HOOK_DEAD) {
                     self.state.delete::<DeadEvent>(&key);
                 }
                 self.state.delete::<Hook>(&(c.conversation, *hook));
+                if row.before == *hook {
+                    row.before = 0;
+                    self.state.put(&c.conversation, &row);
+                }
             }
             HookChange::Retry { hook, seq } => self.retry_dead(c.conversation, *hook, *seq)?,
         }
@@ -102,11 +108,11 @@ impl Step<'_> {
         self.state.get::<Hook>(&(conversation, hook)).ok_or(NO_SUCH_HOOK.into())
     }
 
-    fn make_hook(&mut self, c: &ChangeHook, row: &Conversation) -> Result<(), Rejection> {
-        let HookChange::Make { kind, name, hash, key, url } = &c.change else { return Ok(()) };
+    fn make_hook(&mut self, c: &ChangeHook, row: &mut Conversation) -> Result<(), Rejection> {
+        let HookChange::Make { kind, name, hash, key, url, closed } = &c.change else { return Ok(()) };
         let id = hook_id(hash);
         if let Some(held) = self.state.get::<Hook>(&(c.conversation, id)) {
-            let same = (held.kind, &held.name, &held.hash, &held.url) == (*kind, name, hash, url);
+            let same = (held.kind, &held.name, &held.hash, &held.url, held.closed) == (*kind, name, hash, url, *closed);
             return if held.request == c.request && same { Ok(()) } else { Err(HOOK_EXISTS.into()) };
         }
         let held = self.state.page::<Hook>(&c.conversation, None, limits::HOOKS_PER_GROUP);
@@ -115,6 +121,9 @@ impl Step<'_> {
         }
         if held.len() >= limits::HOOKS_PER_GROUP {
             return Err(TOO_MANY_HOOKS.into());
+        }
+        if *kind == Hook::BEFORE && row.before != 0 {
+            return Err(BEFORE_HOOK_EXISTS.into());
         }
         let hook = Hook {
             kind: *kind,
@@ -127,8 +136,13 @@ impl Step<'_> {
             delivered: row.head,
             dead: 0,
             request: c.request,
+            closed: *closed,
         };
         self.state.put(&(c.conversation, id), &hook);
+        if *kind == Hook::BEFORE {
+            row.before = id;
+            self.state.put(&c.conversation, row);
+        }
         Ok(())
     }
 

@@ -12,8 +12,14 @@ use crate::machine::{Step, somebody};
 use crate::record::Conversation;
 
 /// The refusals that belong to no intent alone.
-const OF_COMMANDS: &[&[Refused]] =
-    &[attachment::REFUSALS, scheduled::REFUSALS, crate::search::REFUSALS, hook::REFUSALS, forward::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] = &[
+    attachment::REFUSALS,
+    scheduled::REFUSALS,
+    crate::search::REFUSALS,
+    hook::REFUSALS,
+    before::REFUSALS,
+    forward::REFUSALS,
+];
 
 list::intents! {
     1 = Message(body: Body) => {

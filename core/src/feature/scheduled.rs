@@ -8,8 +8,9 @@
 
 use prost::Message;
 
-use super::stream;
+use super::{Append, HOOK_UNAVAILABLE, stream};
 use crate::command::{CancelScheduled, Schedule};
+use crate::effect::Effect;
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
 use crate::id::{ClientMessageId, ConversationId, Timestamp, UserId};
@@ -139,18 +140,51 @@ impl Step<'_> {
 
     /// The time of the row has come: of the message, or of the end of its row.
     pub(crate) fn send_scheduled(&mut self, key: Key, is_gone: bool) {
-        let Some(row) = self.state.get::<Scheduled>(&key).filter(|row| row.until == 0) else {
-            return self.drop_scheduled(&key);
+        let held = self.state.get::<Scheduled>(&key);
+        let Some(row) = held.clone().filter(|row| row.until == 0) else {
+            // The time at which a hook was to be asked again may come before the end of the row.
+            let is_over = held.is_none_or(|row| row.until <= self.now().0);
+            if is_over {
+                self.drop_scheduled(&key);
+            }
+            return;
         };
         let Some(body) = row.body.clone() else { return self.keep_scheduled(key, row, limits::SCHEDULED_CANCELLED_MS) };
-        let (conversation, sender, client_message_id) = key;
-        let due = Schedule { conversation, sender, client_message_id, at: Timestamp(row.at), body };
-        let sent = if is_gone { Err(Rejection::AccountDisabled) } else { self.append(&due.append()) };
+        if is_gone {
+            return self.scheduled_sent(key, row, Err(Rejection::AccountDisabled.code()));
+        }
+        let sent = self.append(&due(key, &row, body));
+        if sent == Err(HOOK_UNAVAILABLE.into()) {
+            // The leader asks the hook of the group. If that is lost, the time comes again.
+            let again = Timestamp(self.now().0.saturating_add(limits::SCHEDULED_ASKED_MS));
+            self.plan(again, work(key));
+            let (conversation, sender, id) = key;
+            return self.effect(Effect::AskHook { conversation, sender, id });
+        }
+        self.scheduled_sent(key, row, sent.map(drop).map_err(|rejection| rejection.code()));
+    }
+
+    /// The hook of the group has answered about a message whose time has come.
+    pub(super) fn place_scheduled(&mut self, key: Key, refused: Option<&str>) {
+        let held = self.state.get::<Scheduled>(&key).filter(|row| row.until == 0 && row.at <= self.now().0);
+        let Some((row, body)) = held.and_then(|row| row.body.clone().map(|body| (row, body))) else { return };
+        if let Some(code) = refused {
+            return self.scheduled_sent(key, row, Err(code));
+        }
+        let sent = self.append(&due(key, &row, body));
+        // Another hook has its place: it is asked at the next time.
+        if sent != Err(HOOK_UNAVAILABLE.into()) {
+            self.scheduled_sent(key, row, sent.map(drop).map_err(|rejection| rejection.code()));
+        }
+    }
+
+    /// A due row that is left finds nothing, or the row of a refused message that it ends early.
+    fn scheduled_sent(&mut self, key: Key, row: Scheduled, sent: Result<(), &str>) {
         self.count_scheduled(&key, -1, 0);
         match sent {
-            Ok(_) => self.drop_scheduled(&key),
-            Err(rejection) => {
-                let refused = Scheduled { refused: rejection.code().to_owned(), ..row };
+            Ok(()) => self.drop_scheduled(&key),
+            Err(code) => {
+                let refused = Scheduled { refused: code.to_owned(), ..row };
                 self.keep_scheduled(key, refused, limits::SCHEDULED_REFUSED_MS);
             }
         }
@@ -185,6 +219,11 @@ impl Step<'_> {
             }
         }
     }
+}
+
+/// The message of a row.
+fn due((conversation, sender, client_message_id): Key, row: &Scheduled, body: Body) -> Append {
+    Schedule { conversation, sender, client_message_id, at: Timestamp(row.at), body }.append()
 }
 
 /// Stands for all users of a conversation.

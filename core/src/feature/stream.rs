@@ -177,6 +177,7 @@ impl Step<'_> {
         }
         self.is_taken(conversation, c.sender)?;
         self.may_speak(&append, role, &row)?;
+        self.was_asked_about_piece(&row)?;
         if c.index > held.pieces {
             return Err(PIECE_GAP.into());
         }

@@ -29,3 +29,33 @@ pub const HOOK_ATTEMPTS: u32 = 8;
 pub const HOOK_EVENTS: usize = 16;
 /// Posts by one incoming hook per second, and at once. Above it: `Overloaded(rate_limited)`.
 pub const HOOK_POSTS: (u64, u64) = (5, 50);
+/// Milliseconds for one question to a hook that is asked before a message, with the lookup of its
+/// name and the connection. Then the policy of the hook decides.
+pub const HOOK_ASK_MS: u64 = 1_000;
+/// Questions of one node in flight, and of one hook. Above it the policy of the hook decides.
+pub const HOOK_ASKS: usize = 256;
+pub const HOOK_ASKS_EACH: usize = 32;
+/// Bytes of an answer to a question. A longer one is no answer.
+pub const HOOK_ANSWER_BYTES: usize = 4 * 1024;
+/// Subscriptions of Web Push of one user. Above it: `Rejected(too_many_subscriptions)`.
+pub const PUSH_SUBSCRIPTIONS: usize = 20;
+/// Bytes of the endpoint of a subscription. Above it: `Rejected(bad_push_endpoint)`.
+pub const PUSH_ENDPOINT_BYTES: usize = 1_024;
+/// Bytes of each key of a subscription, in base64url. Above it: `Rejected(bad_push_keys)`.
+pub const PUSH_KEY_BYTES: usize = 128;
+/// Members of a group whose messages are pushed. In a larger one no push is sent.
+pub const PUSH_MEMBERS: usize = 1_000;
+/// Conversations of one shard that wait for a look at their absent members. At the limit the oldest
+/// is dropped: its next message is pushed.
+pub const PUSH_LOOKS: usize = 1_024;
+/// Pushes that wait at a node. At the limit the oldest is dropped.
+pub const PUSH_WAITING: usize = 4_096;
+/// Pushes of a node in flight, and of one user.
+pub const PUSH_IN_FLIGHT: usize = 64;
+pub const PUSH_IN_FLIGHT_EACH: usize = 4;
+/// Attempts at one push, with pauses that double. Then it is dropped.
+pub const PUSH_ATTEMPTS: u32 = 3;
+/// Seconds that a push service keeps a push for a browser that is offline.
+pub const PUSH_TTL_SECONDS: u64 = 24 * 3_600;
+/// Characters of a message that a push shows, with `push.preview`.
+pub const PUSH_PREVIEW_CHARS: usize = 100;

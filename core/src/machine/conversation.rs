@@ -42,6 +42,7 @@ impl Step<'_> {
             return Err(Rejection::OutOfOrder);
         }
         self.may_speak(c, role, &row)?;
+        self.was_asked(&c.intent, &row)?;
         let kind = self.decide(c, role, &mut row)?;
         if let EventKind::Banned { user, lifted: false } = kind
             && self.role(c.conversation, user).is_some()

@@ -110,6 +110,7 @@ impl Step<'_> {
     }
 
     fn session_ended(&mut self, user: UserId, session: &Session, why: Ending) {
+        self.end_subscriptions(user, session);
         let (device, token) = (session.device.clone(), session.token);
         self.effects.push(Effect::SessionEnded { user, device, token, why });
     }

@@ -58,6 +58,8 @@ record! {
         /// read.
         pub vanished_from: Seq = 101,
         pub vanished_to: Seq = 102,
+        /// The hook that is asked before each message; zero: none.
+        pub before: u64 = 110,
     }
 }
 

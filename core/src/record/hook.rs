@@ -8,7 +8,7 @@ record! {
     "hook";
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Hook {
-        /// [`Hook::INCOMING`] or [`Hook::OUTGOING`].
+        /// [`Hook::INCOMING`], [`Hook::OUTGOING`] or [`Hook::BEFORE`].
         pub kind: u32 = 1,
         pub name: String = 2,
         /// The member that made it, and the sender of each message that an incoming hook posts.
@@ -25,6 +25,8 @@ record! {
         pub dead: u32 = 9,
         /// That made it, so that a repeat is answered alike.
         pub request: ClientMessageId = 10,
+        /// Of a hook that is asked before: messages are refused while it does not answer.
+        pub closed: bool = 11,
     }
 }
 
@@ -33,6 +35,13 @@ impl Hook {
     pub const INCOMING: u32 = 1;
     /// A URL that gets the events of the conversation.
     pub const OUTGOING: u32 = 2;
+    /// A URL that is asked before a message has its place. A group has one at most.
+    pub const BEFORE: u32 = 3;
+
+    /// Whether the cluster connects to its URL.
+    pub fn has_receiver(kind: u32) -> bool {
+        matches!(kind, Hook::OUTGOING | Hook::BEFORE)
+    }
 }
 
 /// By the first bytes of the hash of its secret.

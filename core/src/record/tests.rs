@@ -39,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 70] = about![
+const ALL: [About; 72] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -61,6 +61,8 @@ const ALL: [About; 70] = about![
     BotsMade,
     Hook,
     DeadEvent,
+    PushSubscription,
+    PushKey,
     Session,
     User,
     AuditRow,
@@ -189,6 +191,8 @@ proptest! {
         is_own::<BotsMade>(&user);
         is_own::<Hook>(&(conversation, number));
         is_own::<DeadEvent>(&(conversation, number, seq));
+        is_own::<PushSubscription>(&(user, number));
+        is_own::<PushKey>(&conversation);
         is_own::<Session>(&(user, device));
         is_own::<User>(&user);
         is_own::<AuditRow>(&AuditKey { slot, time: Timestamp(seq.0), number });

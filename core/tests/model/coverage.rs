@@ -51,6 +51,7 @@ fn stories_go_everywhere() {
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",
                 Effect::HooksChanged { .. } => "hooks",
+                Effect::AskHook { .. } => "ask a hook",
                 Effect::DuePlanned { .. } => "planned",
                 Effect::Grown { .. } => "grown",
             }));

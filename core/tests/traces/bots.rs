@@ -4,15 +4,20 @@
 //! bot make anna b1 weather t1 3            its scopes as a number; then 'weather' is the id
 //! bot rotate anna b2 weather t2 · bot end anna b3 weather
 //! hook make team anna h1 in code "Name" · hook make team anna h1 out code "Name" https://a.example/
+//! hook make team anna h1 before closed code "Name" https://a.example/
+//! hook asked team code send anna m1 "text" · hook asked team code edit anna m2 1 "text"
+//! hook asked team code post incoming p1 "text" · hook asked team code piece anna 1 0 "text"
+//! hook judge team code anna m1 [refused_by_hook]
 //! hook end team anna h2 code · hook retry team anna h3 code 0
 //! hook post team code p1 "text" · hook advance team code 7 [dead 6 8 503 "busy"] [taken 4]
 //! show bots anna · show hooks team
 //! ```
 
-use troupe_core::command::{AdvanceHook, BotChange, ChangeBot, ChangeHook, GivenUp, HookChange, PostHook};
+use troupe_core::command::{AdvanceHook, BotChange, ChangeBot, ChangeHook, GivenUp, HookChange};
+use troupe_core::command::{JudgeScheduled, PostHook, Said, Vetted, WritePiece};
 use troupe_core::feature::hook_id;
 use troupe_core::record::{Bot, DeadEvent, Hook, Session, User};
-use troupe_core::{Body, Command, ConversationId, Rows, Seq, TokenHash};
+use troupe_core::{Append, Body, Command, ConversationId, Intent, Rows, Seq, TokenHash};
 
 use crate::script::{id, number, padded};
 use crate::show;
@@ -54,16 +59,31 @@ fn hook(world: &World, words: &[&str]) -> Result<Command, String> {
             let (hash, id, body) = (hash(code)?, crate::script::id(id)?, Body::text(text));
             return Ok(Command::from(PostHook { conversation, hook: hook_id(&hash), hash, id, body }));
         }
+        ["asked", group, code, said @ ..] => return asked(world, group, hook(code)?, said),
+        ["judge", group, code, sender, message, refused @ ..] => {
+            return Ok(Command::from(JudgeScheduled {
+                conversation: ConversationId::Group(world.group(group)?),
+                sender: world.user(sender)?,
+                client_message_id: id(message)?,
+                hook: hook(code)?,
+                refused: refused.concat(),
+            }));
+        }
         ["advance", group, code, to, rest @ ..] => return advance(world, group, hook(code)?, number(to)?, rest),
         ["make", group, actor, request, "in", code, name] => {
             let (name, hash) = ((*name).to_owned(), hash(code)?);
             let (kind, key, url) = (Hook::INCOMING, String::new(), String::new());
-            (group, actor, request, HookChange::Make { kind, name, hash, key, url })
+            (group, actor, request, HookChange::Make { kind, name, hash, key, url, closed: false })
         }
         ["make", group, actor, request, "out", code, name, url] => {
             let (name, hash, url) = ((*name).to_owned(), hash(code)?, (*url).to_owned());
-            let change = HookChange::Make { kind: Hook::OUTGOING, name, hash, key: (*code).to_owned(), url };
-            (group, actor, request, change)
+            let (kind, key, closed) = (Hook::OUTGOING, (*code).to_owned(), false);
+            (group, actor, request, HookChange::Make { kind, name, hash, key, url, closed })
+        }
+        ["make", group, actor, request, "before", policy, code, name, url] => {
+            let (name, hash, url) = ((*name).to_owned(), hash(code)?, (*url).to_owned());
+            let (kind, key, closed) = (Hook::BEFORE, (*code).to_owned(), *policy == "closed");
+            (group, actor, request, HookChange::Make { kind, name, hash, key, url, closed })
         }
         ["end", group, actor, request, code] => (group, actor, request, HookChange::End { hook: hook(code)? }),
         ["retry", group, actor, request, code, seq] => {
@@ -96,12 +116,41 @@ fn advance(world: &World, group: &str, hook: u64, to: u64, words: &[&str]) -> Re
     Ok(Command::from(AdvanceHook { conversation, hook, to: Seq(to), dead, taken }))
 }
 
+fn asked(world: &World, group: &str, hook: u64, words: &[&str]) -> Result<Command, String> {
+    let conversation = ConversationId::Group(world.group(group)?);
+    let append = |actor, message, intent| {
+        let (actor, client_message_id) = (world.user(actor)?, id(message)?);
+        Ok::<_, String>(Said::Append(Append { conversation, actor, client_message_id, after: None, intent }))
+    };
+    let said = match words {
+        ["send", sender, message, text] => append(sender, message, Intent::Message(Body::text(text)))?,
+        ["edit", sender, message, to, text] => {
+            append(sender, message, Intent::Edit { to: Seq(number(to)?), body: Body::text(text) })?
+        }
+        ["post", code, message, text] => {
+            let (hash, id, body) = (TokenHash(padded(code)?), id(message)?, Body::text(text));
+            Said::Post(PostHook { conversation, hook: hook_id(&hash), hash, id, body })
+        }
+        ["piece", sender, message, index, text] => {
+            let (sender, message, index) = (world.user(sender)?, Seq(number(message)?), number(index)?);
+            Said::Piece(WritePiece { conversation, sender, message, index, text: (*text).to_owned() })
+        }
+        _ => return Err("no such words".to_owned()),
+    };
+    Ok(Command::from(Vetted { hook, said }))
+}
+
 fn hooks(world: &World, group: &str) -> Result<Vec<String>, String> {
     let conversation = ConversationId::Group(world.group(group)?);
     let mut lines = Vec::new();
     for ((_, hook), row) in world.state.page::<Hook>(&conversation, None, usize::MAX) {
         let Hook { kind, name, by, created, url, delivered, dead, .. } = &row;
-        let kind = if *kind == Hook::INCOMING { "in" } else { "out" };
+        let kind = match *kind {
+            Hook::INCOMING => "in",
+            Hook::OUTGOING => "out",
+            _ if row.closed => "before, closed,",
+            _ => "before, open,",
+        };
         let by = show::name(world, *by);
         lines.push(format!("{kind} {name:?} by {by} at {created} {url:?}: delivered {delivered}, {dead} dead"));
         for ((_, _, seq), dead) in world.state.page::<DeadEvent>(&(conversation, hook), None, usize::MAX) {

@@ -83,6 +83,9 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         }
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
         Effect::HooksChanged { conversation: of } => format!("hooks of {}", conversation(world, *of)),
+        Effect::AskHook { conversation: of, sender, id: message } => {
+            format!("ask the hook of {} about {} by {}", conversation(world, *of), id(*message), name(world, *sender))
+        }
         Effect::DuePlanned { at } => format!("due at {at}"),
         Effect::Grown { signal } => {
             let piece = <troupe_core::signal::Piece as prost::Message>::decode(&signal.payload[..]).unwrap_or_default();

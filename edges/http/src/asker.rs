@@ -165,6 +165,11 @@ impl Asker {
         self.guest.payer.clone()
     }
 
+    /// Pays for an operation that is no frame of the protocol.
+    pub async fn pay(&self, units: u64) -> Result<(), Problem> {
+        self.guest.pay(Cost::Units(units)).await
+    }
+
     /// For a small answer that this node has already.
     pub async fn read(&self) -> Result<(), Problem> {
         self.guest.pay(Cost::Units(cost::READ)).await

@@ -11,7 +11,7 @@
 //! fair         the share of an address: requests, requests in flight, bytes of bodies
 //! meter        the share of an address: CPU time of its connections
 //! connection   the answers that wait for one connection
-//! receivers    from a node to the receivers of outgoing hooks
+//! receivers    from a node to the receivers of hooks, and to push services
 //! web          the web client at `/`
 //! book         the documentation at `/docs`
 //! ```
@@ -52,7 +52,7 @@ pub use json::Bodies;
 pub use meter::{Meter, Metered, Meters};
 pub use openapi::document;
 pub use problem::Problem;
-pub use receivers::{HttpReceivers, ReceiversConfig};
+pub use receivers::{HttpReceivers, PushConfig, ReceiversConfig, webpush};
 
 /// All problems that this version answers, for the description of codes.
 pub fn problems() -> Vec<Problem> {

@@ -216,7 +216,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
             | "bad_thread" | "no_word" | "too_many_words" | "bad_file_name" | "missing_file" | "wrong_hash"
             | "bad_expiry" | "bad_poll" | "bad_poll_end" | "bad_vote" | "no_such_option" | "bad_hook_url"
-            | "bad_bundle" | "bad_forward" | "bad_stream",
+            | "bad_bundle" | "bad_forward" | "bad_stream" | "bad_push_endpoint" | "bad_push_keys" | "refused_by_hook",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

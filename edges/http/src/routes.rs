@@ -27,6 +27,7 @@ pub mod nodes;
 pub mod personal;
 pub mod pins;
 pub mod polls;
+pub mod push;
 pub mod reactions;
 pub mod readers;
 pub mod reports;
@@ -130,6 +131,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(hooks::dead))
         .routes(routes!(hooks::retry))
         .routes(routes!(hooks::post))
+        .routes(routes!(push::show))
+        .routes(routes!(push::subscribe, push::unsubscribe))
         .routes(routes!(nodes::list))
         .merge(admin::all())
 }

@@ -29,7 +29,7 @@ impl clap::FromArgMatches for Keys {
 
 /// Keys whose flag needs no value: `--cluster-insecure` means true.
 pub(super) const BOOLEANS: &[&str] =
-    &["client.insecure", "cluster.insecure", "compat.cim.enabled", "debug.replica", "hooks.private"];
+    &["client.insecure", "cluster.insecure", "compat.cim.enabled", "debug.replica", "hooks.private", "push.preview"];
 
 impl clap::Args for Keys {
     fn augment_args(mut command: clap::Command) -> clap::Command {

@@ -80,6 +80,8 @@ keys! {
     "contacts.strangers" = "invite", "a user that a stranger adds to a group in a newborn cluster: invite (enters when it accepts) or add (is in at once)";
     "hooks.private" = "false", "let outgoing hooks reach loopback, private and link-local addresses: for tests, and for receivers within your network";
     "hooks.authorities" = "/etc/ssl/certs/ca-certificates.crt", "file of the certificate authorities (PEM) that receivers of hooks over https are verified with";
+    "push.subject" = "", "send Web Push: the operator for push services, mailto:address or https:address; empty: no push is sent";
+    "push.preview" = "false", "show the first 100 characters of a message in a push: the browser alone can read it";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use troupe_edge_http::PushConfig;
 use troupe_edge_websocket::handshake::Origins;
 use troupe_raft::transport::tls::clients::ClientIdentity;
 use troupe_raft::transport::token::Token;
@@ -46,6 +47,15 @@ pub fn control(settings: &Settings) -> Result<Option<String>, ConfigError> {
         text if text.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback()) => Ok(Some(text.to_owned())),
         _ => Err(wrong(settings, "http.control", "wants an address on loopback, as 127.0.0.1:7870")),
     }
+}
+
+/// A push service tells the operator of trouble there.
+pub fn push(settings: &Settings) -> Result<PushConfig, ConfigError> {
+    let subject = settings.text("push.subject");
+    if !subject.is_empty() && !["mailto:", "https:"].iter().any(|scheme| subject.starts_with(scheme)) {
+        return Err(wrong(settings, "push.subject", "wants mailto:address or https:address, or nothing"));
+    }
+    Ok(PushConfig { subject: subject.to_owned(), preview: settings.parsed("push.preview", "true or false")? })
 }
 
 /// No two listeners want the same port of the same address. Port 0 is the system's choice and

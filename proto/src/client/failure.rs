@@ -3,6 +3,7 @@
 use std::fmt;
 
 use troupe_core::Rejection;
+use troupe_core::feature::HOOK_UNAVAILABLE;
 
 use crate::wire::client::Failure;
 use crate::wire::client::failure::Kind;
@@ -134,6 +135,8 @@ impl std::error::Error for Refusal {}
 
 /// The code for requests that a stopping node does not accept.
 pub const SHUTTING_DOWN: &str = "shutting_down";
+/// Until a message is sent again that the hook of its group has not answered about.
+const HOOK_AGAIN_MS: u32 = 2_000;
 pub const OVERLOADED: &str = "overloaded";
 pub const STORAGE_LOW: &str = "storage_low";
 pub const UNAVAILABLE: &str = "unavailable";
@@ -148,8 +151,13 @@ impl Failure {
 
     /// Definite, with a code of this program or of another node; the code determines the kind.
     pub fn coded(code: &str, text: String) -> Failure {
-        let kind = if code == Rejection::OutOfOrder.code() { Kind::FailedPrecondition } else { Kind::Rejected };
-        Failure { kind: kind.into(), code: code.to_owned(), text, retry_after_ms: 0 }
+        let (kind, retry_after_ms) = match code {
+            code if code == Rejection::OutOfOrder.code() => (Kind::FailedPrecondition, 0),
+            // Nothing was done, and the hook may answer the next time.
+            code if code == HOOK_UNAVAILABLE.code => (Kind::Overloaded, HOOK_AGAIN_MS),
+            _ => (Kind::Rejected, 0),
+        };
+        Failure { kind: kind.into(), code: code.to_owned(), text, retry_after_ms }
     }
 
     /// Definite: the state of the connection does not allow it.

@@ -4,7 +4,6 @@ use bytes::{Buf, Bytes};
 use prost::{Message, encoding};
 use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, Intent, OpenSession, Register, SettleOutbox,
-    UpdateInbox,
 };
 use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Seq, Timestamp, UserId, Username};
 
@@ -244,6 +243,10 @@ impl From<&Command> for wire::Command {
             Command::ChangeHook(c) => Wire::ChangeHook((&**c).into()),
             Command::PostHook(c) => Wire::PostHook((&**c).into()),
             Command::AdvanceHook(c) => Wire::AdvanceHook((&**c).into()),
+            Command::Vetted(c) => Wire::Vetted(Box::new((&**c).into())),
+            Command::JudgeScheduled(c) => Wire::JudgeScheduled((&**c).into()),
+            Command::ChangePush(c) => Wire::ChangePush((&**c).into()),
+            Command::MakePushKey(c) => Wire::MakePushKey((&**c).into()),
             Command::NoteSeen(c) => Wire::NoteSeen(c.into()),
             Command::ShowPresence(c) => Wire::ShowPresence(c.into()),
             Command::DeleteForMe(c) => Wire::DeleteForMe(c.into()),
@@ -293,7 +296,7 @@ impl TryFrom<wire::Command> for Command {
                     bytes => Some(field::token_hash("close_session.token_hash", bytes)?),
                 },
             }),
-            Wire::UpdateInbox(c) => Command::UpdateInbox(UpdateInbox {
+            Wire::UpdateInbox(c) => Command::UpdateInbox(troupe_core::command::UpdateInbox {
                 user: UserId(c.user),
                 conversation: field::conversation("update_inbox.conversation", &c.conversation)?,
                 present: c.present,
@@ -339,6 +342,10 @@ impl TryFrom<wire::Command> for Command {
             Wire::ChangeHook(c) => Command::ChangeHook(Box::new(c.try_into()?)),
             Wire::PostHook(c) => Command::PostHook(Box::new(c.try_into()?)),
             Wire::AdvanceHook(c) => Command::AdvanceHook(Box::new(c.try_into()?)),
+            Wire::Vetted(c) => Command::Vetted(Box::new((*c).try_into()?)),
+            Wire::JudgeScheduled(c) => Command::JudgeScheduled(Box::new(c.try_into()?)),
+            Wire::ChangePush(c) => Command::ChangePush(Box::new(c.try_into()?)),
+            Wire::MakePushKey(c) => Command::MakePushKey(Box::new(c.into())),
             Wire::NoteSeen(c) => Command::NoteSeen(c.into()),
             Wire::ShowPresence(c) => Command::ShowPresence(c.try_into()?),
             Wire::DeleteForMe(c) => Command::DeleteForMe(c.try_into()?),

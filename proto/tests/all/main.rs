@@ -19,7 +19,8 @@ use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Bot, Contact, ContactBook, Conversation, Cursor, DeadEvent, Favourite, FavouriteBook, File,
     FileUsage, Gate, Hook, InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, OwedRoom, Personal, Profile,
-    Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload, User,
+    PushKey, PushSubscription, Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload,
+    User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -59,6 +60,8 @@ kept!(
     Conversation,
     Cursor,
     DeadEvent,
+    PushKey,
+    PushSubscription,
     Event,
     Favourite,
     FavouriteBook,

@@ -119,6 +119,7 @@ fn every_code_is_explained() {
                 machine::personal::REFUSALS,
                 machine::report::REFUSALS,
                 machine::bot::REFUSALS,
+                machine::push::REFUSALS,
             ]
             .concat()
             .into_iter()

@@ -77,8 +77,10 @@ function hookChangeOf(conversation: string, change: NonNullable<wire.ChangeHook[
   const of = encodeURIComponent(conversation);
   switch (change.case) {
     case "make": {
-      const { kind, name, secret, url } = change.value;
-      const word = kind === wire.HookKind.OUTGOING ? { kind: "outgoing", url } : { kind: "incoming" };
+      const { kind, name, secret, url, closed } = change.value;
+      const policy = closed ? "closed" : "open";
+      const before = kind === wire.HookKind.BEFORE ? { kind: "before", url, policy } : { kind: "incoming" };
+      const word = kind === wire.HookKind.OUTGOING ? { kind: "outgoing", url } : before;
       return { method: "POST", path: `/v1/conversations/${of}/hooks`, body: { ...word, name, secret } };
     }
     case "end":
@@ -91,16 +93,18 @@ function hookChangeOf(conversation: string, change: NonNullable<wire.ChangeHook[
 }
 
 /** An ended hook has no answer, so nothing is left of it. */
-function hookOf({ hook, kind, name, by, created_ms, url, delivered, dead }: Json): wire.Hook {
+function hookOf({ hook, kind, name, by, created_ms, url, delivered, dead, policy }: Json): wire.Hook {
+  const before = kind === "before" ? wire.HookKind.BEFORE : wire.HookKind.INCOMING;
   return {
     hook: numberOf(textOf(hook ?? "g0.0").split(".").at(-1)),
-    kind: kind === "outgoing" ? wire.HookKind.OUTGOING : wire.HookKind.INCOMING,
+    kind: kind === "outgoing" ? wire.HookKind.OUTGOING : before,
     name: textOf(name ?? ""),
     by: numberOf(by ?? 0),
     createdMs: numberOf(created_ms ?? 0),
     url: textOf(url ?? ""),
     delivered: numberOf(delivered ?? 0),
     dead: numberOf(dead ?? 0),
+    closed: policy === "closed",
   };
 }
 

@@ -41,7 +41,16 @@ export abstract class HookRequests extends PersonalRequests {
    */
   makeHook(conversation: string, name: string, secret: string, url = "", change: Change = {}): Promise<wire.Hook> {
     const kind = url === "" ? wire.HookKind.INCOMING : wire.HookKind.OUTGOING;
-    return this.changeHook(conversation, { case: "make", value: { kind, name, secret, url } }, change);
+    return this.changeHook(conversation, { case: "make", value: { kind, name, secret, url, closed: false } }, change);
+  }
+
+  /**
+   * Makes a hook that is asked before each message of a group. `closed`: messages are refused while
+   * it does not answer; else they pass.
+   */
+  makeBeforeHook(conversation: string, name: string, secret: string, url: string, closed: boolean, change: Change = {}): Promise<wire.Hook> {
+    const value = { kind: wire.HookKind.BEFORE, name, secret, url, closed };
+    return this.changeHook(conversation, { case: "make", value }, change);
   }
 
   /** Ends a hook, with its dead events. */

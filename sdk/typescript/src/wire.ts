@@ -116,6 +116,7 @@ export const HookKind = {
   HOOK_KIND_UNSPECIFIED: 0,
   INCOMING: 1,
   OUTGOING: 2,
+  BEFORE: 3,
 } as const;
 /** A value of HookKind, or one of a later version. */
 export type HookKind = number;
@@ -2495,12 +2496,14 @@ export interface NewHook {
   name: string;
   secret: string;
   url: string;
+  closed: boolean;
 }
 export const NewHook = /* @__PURE__ */ message<NewHook>("NewHook", [
   [1, "kind", "enum"],
   [2, "name", "string"],
   [3, "secret", "string"],
   [4, "url", "string"],
+  [5, "closed", "bool"],
 ]);
 
 export interface RetryDead {
@@ -2521,6 +2524,7 @@ export interface Hook {
   url: string;
   delivered: number;
   dead: number;
+  closed: boolean;
 }
 export const Hook = /* @__PURE__ */ message<Hook>("Hook", [
   [1, "hook", "uint64"],
@@ -2531,6 +2535,7 @@ export const Hook = /* @__PURE__ */ message<Hook>("Hook", [
   [6, "url", "string"],
   [7, "delivered", "uint64"],
   [8, "dead", "uint32"],
+  [9, "closed", "bool"],
 ]);
 
 export interface ListHooks {

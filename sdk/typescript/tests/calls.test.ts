@@ -314,7 +314,7 @@ test("a bot has its scopes as words, and a hook its number behind its group", ()
   const retry: ClientRequest = { case: "changeHook", value: { request: ID, conversation: "g5", change: { case: "retry", value: { hook: 8, seq: 3 } } } };
   assert.deepEqual(callOf(retry, 7)?.calls, [{ method: "POST", path: "/v1/hooks/g5.8/retry", body: { seq: 3 }, key }]);
   const shown = { hook: "g5.8", kind: "outgoing", name: "Events", by: "7", created_ms: 1, url: "https://a.example/", delivered: 4, dead: 1 };
-  const hook = { hook: 8, kind: wire.HookKind.OUTGOING, name: "Events", by: 7, createdMs: 1, url: "https://a.example/", delivered: 4, dead: 1 };
+  const hook = { hook: 8, kind: wire.HookKind.OUTGOING, name: "Events", by: 7, createdMs: 1, url: "https://a.example/", delivered: 4, dead: 1, closed: false };
   assert.deepEqual(answered(retry, shown), { case: "hook", value: hook });
   const list: ClientRequest = { case: "listDead", value: { conversation: "g5", hook: 8, after: 0, limit: 0 } };
   const dead = { seq: 3, attempts: 8, status: 503, why: "busy", at_ms: 9, again: true };

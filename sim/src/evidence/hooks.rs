@@ -1,7 +1,7 @@
 //! Hooks, as their makers and their receivers saw them.
 
 use troupe_chaos::history::Record;
-use troupe_core::Seq;
+use troupe_core::{ConversationId, Seq};
 use troupe_core::record::HookKey;
 
 use super::Evidence;
@@ -18,5 +18,17 @@ impl Evidence {
     pub fn hook_taken(&self, hook: HookKey, seq: Seq) {
         let name = format!("{}.{}", hook.0, hook.1);
         self.record(|at| Record::HookTaken { at, hook: name, seq: seq.0 });
+    }
+
+    /// The group has a hook that is asked before each message.
+    pub fn guarded(&self, conversation: ConversationId) {
+        let conversation = conversation.to_string();
+        self.record(|at| Record::HookGuards { at, conversation });
+    }
+
+    /// The receiver has judged a message, whether or not its answer arrives.
+    pub fn hook_asked(&self, conversation: ConversationId, id: &str, allowed: bool) {
+        let (conversation, id) = (conversation.to_string(), id.to_owned());
+        self.record(|at| Record::HookAsked { at, conversation, id, allowed });
     }
 }

@@ -7,7 +7,7 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
-//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, a [`robot`] is
+//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, [`guarded`] one that is asked before, a [`robot`] is
 //! a bot, a [`forwarder`] forwards, and messages of a [`streamer`] grow. They act until the
 //! simulation ends the workload, send their final messages, and fall silent.
 
@@ -24,6 +24,7 @@ mod device_store;
 mod forwarder;
 mod group_owner;
 mod guest;
+mod guarded;
 mod hook_maker;
 mod keeper;
 mod key_repeater;
@@ -340,6 +341,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.streams && here(number) {
         tokio::spawn(streamer::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.hooks && here(number) {
+        tokio::spawn(guarded::live(workload.clone(), number, 1));
     }
     std::future::pending::<()>().await;
     Ok(())

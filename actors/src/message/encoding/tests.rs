@@ -44,6 +44,11 @@ fn requests() -> Vec<Request> {
         Request::Unsubscribe { node: NodeId(2), conversations: vec![group()] },
         Request::Summaries { user: UserId(9), conversations: vec![group()] },
         Request::Fill { conversation: group(), after: Seq(4), limit: 10 },
+        Request::Absent(Absent {
+            users: vec![UserId(4)],
+            notice: Notice { conversation: group(), seq: Seq(4), sender: UserId(9), kind: 1, preview: "hello".into() },
+        }),
+        Request::PushKey(PushKey { private: "a".into(), public: "b".into() }),
     ]
 }
 

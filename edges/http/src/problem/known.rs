@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use troupe_actors::message::{Refusal, wire};
 use troupe_actors::ops::list_readers;
-use troupe_core::machine::{bot, contact, favourite, file, personal, preview, report, room};
+use troupe_core::machine::{bot, contact, favourite, file, personal, preview, push, report, room};
 use troupe_core::{Intent, Rejection as R, signal};
 use troupe_proto::client::{Limit, Refusal as C};
 
@@ -81,8 +81,16 @@ pub fn known() -> Vec<Problem> {
         Unfit::Ahead.into(),
     ];
     let of_people = [contact::REFUSALS, favourite::REFUSALS, personal::REFUSALS, report::REFUSALS].concat();
-    let of_machine =
-        [list_readers::REFUSALS, file::REFUSALS, room::REFUSALS, preview::REFUSALS, bot::REFUSALS, &of_people].concat();
+    let of_machine = [
+        list_readers::REFUSALS,
+        file::REFUSALS,
+        room::REFUSALS,
+        preview::REFUSALS,
+        bot::REFUSALS,
+        push::REFUSALS,
+        &of_people,
+    ]
+    .concat();
     let of_features = Intent::refusals().chain(signal::REFUSALS).chain(of_machine).map(R::Of);
     let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));

@@ -31,6 +31,18 @@ pub enum Kind {
     Incoming,
     /// A URL of another server that gets the events of the group.
     Outgoing,
+    /// A URL of another server that is asked before each message of the group.
+    Before,
+}
+
+/// Whether messages pass while a hook that is asked before does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// They pass.
+    Open,
+    /// They are refused with `hook_unavailable`, and may be sent again.
+    Closed,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -44,9 +56,12 @@ pub struct NewHook {
     /// signs with it.
     #[schema(pattern = "^[A-Za-z0-9_-]{16,64}$")]
     secret: String,
-    /// Of an outgoing hook.
+    /// Of a hook that is outgoing, or asked before.
     #[schema(max_length = 1024)]
     url: Option<String>,
+    /// A hook that is asked before states it.
+    #[serde(default)]
+    policy: Option<Policy>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -63,9 +78,12 @@ pub struct Hook {
     /// The member that made it.
     by: Id,
     created_ms: u64,
-    /// Of an outgoing hook.
+    /// Of a hook that is outgoing, or asked before.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// Of a hook that is asked before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
     /// Of an outgoing hook: the receiver has the events up to this one, but those that are dead.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered: Option<u64>,
@@ -75,14 +93,20 @@ pub struct Hook {
 
 impl Hook {
     fn of(conversation: ConversationId, hook: wire::Hook) -> Hook {
-        let outgoing = hook.kind() == wire::HookKind::Outgoing;
+        let kind = match hook.kind() {
+            wire::HookKind::Outgoing => Kind::Outgoing,
+            wire::HookKind::Before => Kind::Before,
+            wire::HookKind::Incoming | wire::HookKind::Unspecified => Kind::Incoming,
+        };
+        let outgoing = kind == Kind::Outgoing;
         Hook {
             hook: format!("{conversation}.{}", hook.hook),
-            kind: if outgoing { Kind::Outgoing } else { Kind::Incoming },
+            kind,
             name: hook.name,
             by: Id(hook.by),
             created_ms: hook.created_ms,
-            url: Some(hook.url).filter(|_| outgoing),
+            url: Some(hook.url).filter(|_| kind != Kind::Incoming),
+            policy: Some(if hook.closed { Policy::Closed } else { Policy::Open }).filter(|_| kind == Kind::Before),
             delivered: Some(hook.delivered).filter(|_| outgoing),
             dead: hook.dead,
         }
@@ -103,12 +127,20 @@ pub async fn create(
     Json(new): Json<NewHook>,
 ) -> Result<Answer<Hook>, Problem> {
     let conversation = conversation_of_path(&conversation)?;
-    let NewHook { kind, name, secret, url } = new;
+    let NewHook { kind, name, secret, url, policy } = new;
+    if (kind == Kind::Before) != policy.is_some() {
+        return Err(Problem::bad_request(
+            "a hook that is asked before states its policy, open or closed, and no other does",
+        )
+        .of_meaning());
+    }
     let kind = match kind {
         Kind::Incoming => wire::HookKind::Incoming,
         Kind::Outgoing => wire::HookKind::Outgoing,
+        Kind::Before => wire::HookKind::Before,
     };
-    let new = wire::NewHook { kind: kind.into(), name, secret, url: url.unwrap_or_default() };
+    let closed = policy == Some(Policy::Closed);
+    let new = wire::NewHook { kind: kind.into(), name, secret, url: url.unwrap_or_default(), closed };
     Ok(Answer(Hook::of(conversation, change(&asker, conversation, key, Change::Make(new)).await?)))
 }
 

@@ -19,17 +19,17 @@ use troupe_runtime::net::TcpNet;
 use crate::harness::{Node, one_node, one_node_with_hooks, within};
 use crate::http::Http;
 
-const SECRET: &str = "a-secret-of-24-characters";
+pub const SECRET: &str = "a-secret-of-24-characters";
 const KEY: Option<&str> = Some("00010203-0405-4607-8809-0a0b0c0d0e0f");
 
 /// A request that a receiver got.
-struct Got {
-    head: String,
-    body: Vec<u8>,
+pub struct Got {
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 impl Got {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let found = self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
@@ -37,7 +37,7 @@ impl Got {
         found.unwrap_or_default()
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
@@ -46,15 +46,16 @@ impl Got {
     }
 }
 
-/// A server on loopback that answers with these statuses, and then with 200.
-struct Receiver {
-    url: String,
+/// A server on loopback that answers with these statuses, and then with 200. A body may stand
+/// behind a bar; `hang` is no answer at all.
+pub struct Receiver {
+    pub url: String,
     got: mpsc::UnboundedReceiver<Got>,
-    answers: Arc<Mutex<VecDeque<&'static str>>>,
+    pub answers: Arc<Mutex<VecDeque<&'static str>>>,
 }
 
 impl Receiver {
-    async fn listen() -> Receiver {
+    pub async fn listen() -> Receiver {
         #[allow(clippy::disallowed_methods, reason = "it is outside of the node")]
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/events?x=1", listener.local_addr().expect("an address"));
@@ -73,8 +74,13 @@ impl Receiver {
         Receiver { url, got, answers }
     }
 
-    async fn next(&mut self) -> Got {
+    pub async fn next(&mut self) -> Got {
         within(self.got.recv()).await.expect("a delivery")
+    }
+
+    /// Whether nothing more has come.
+    pub fn is_quiet(&mut self) -> bool {
+        self.got.try_recv().is_err()
     }
 }
 
@@ -96,15 +102,25 @@ async fn answer(mut stream: TcpStream, status: &str) -> Option<Got> {
         let read = stream.read(&mut part).await.ok().filter(|read| *read > 0)?;
         bytes.extend_from_slice(&part[..read]);
     }
+    let (status, said) = status.split_once('|').unwrap_or((status, "ok"));
+    if status == "hang" {
+        tokio::spawn(async move {
+            let _open = stream;
+            std::future::pending::<()>().await;
+        });
+        return Some(Got { head, body: bytes });
+    }
     // A redirect is an answer like any other.
-    let answer = format!("HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\nok");
+    let length = said.len();
+    let answer =
+        format!("HTTP/1.1 {status}\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: {length}\r\n\r\n{said}");
     stream.write_all(answer.as_bytes()).await.ok()?;
     Some(Got { head, body: bytes })
 }
 
-async fn node() -> Node {
+pub async fn node() -> Node {
     let patience = Patience { attempts: 3, first: Duration::from_millis(10), longest: Duration::from_millis(40) };
-    let config = ReceiversConfig { private: true, patience };
+    let config = ReceiversConfig { private: true, patience, ..ReceiversConfig::default() };
     one_node_with_hooks(HttpReceivers::new(Arc::new(TcpNet), config, Path::new("/dev/null"))).await
 }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod administration;
 mod bad_input;
+mod before;
 mod bodies;
 mod book;
 mod bots;
@@ -32,6 +33,7 @@ mod pins;
 mod polls;
 mod presence;
 mod privacy;
+mod push;
 mod reactions;
 mod readers;
 mod reused_keys;

@@ -1,16 +1,16 @@
 //! Rows and commands of people.
 
 use troupe_core::command::{
-    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, CloseReport, ContactAct, FileReport,
-    GivenUp, HearContact, HookChange, NoteSeen, PostHook, ProfileChange, SetGate, SettleContacts, SettledContact,
-    ShowPresence,
+    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, ChangePush, CloseReport, ContactAct,
+    FileReport, GivenUp, HearContact, HookChange, JudgeScheduled, MakePushKey, NoteSeen, PostHook, ProfileChange,
+    PushChange, Said, SetGate, SettleContacts, SettledContact, ShowPresence, Vetted, WritePiece,
 };
 use troupe_core::feature::{ActiveCall, CallOutcome};
 use troupe_core::record::{
-    Audience, Author, Block, Bot, Change, Contact, ContactBook, DeadEvent, Gate, Hook, OwedContact, Profile, Report,
-    ReportBook, Seen, Viewers,
+    Audience, Author, Block, Bot, Change, Contact, ContactBook, DeadEvent, Gate, Hook, OwedContact, Profile, PushKey,
+    PushSubscription, Report, ReportBook, Seen, Viewers,
 };
-use troupe_core::{Body, Command, ConversationId, EventKind, Seq, Timestamp};
+use troupe_core::{Append, Body, Command, ConversationId, DeviceId, EventKind, Intent, Seq, Timestamp};
 
 use super::{ALICE, BEFORE, BOB, DIRECT, GROUP, ID, NOW, TOKEN, record};
 
@@ -103,22 +103,34 @@ fn hook() {
         delivered: Seq(7),
         dead: 1,
         request: ID,
+        closed: false,
     };
-    record("hook", &[("hook", hook)]);
+    let before = Hook { kind: Hook::BEFORE, closed: true, ..hook.clone() };
+    record("hook", &[("hook", hook), ("before", before)]);
     let dead = DeadEvent { attempts: 8, status: 503, why: "busy".into(), at: NOW, again: true };
     record("dead_event", &[("dead_event", dead)]);
     let change = |change| {
         Command::from(ChangeHook { conversation: ConversationId::Group(GROUP), actor: ALICE, request: ID, change })
     };
     let (conversation, hook, body) = (ConversationId::Group(GROUP), 9, Body::text("done"));
+    let asked = |said| Command::from(Vetted { hook, said });
+    let intent = Intent::Message(body.clone());
+    let send = Append { conversation, actor: ALICE, client_message_id: ID, after: None, intent };
+    let piece = WritePiece { conversation, sender: ALICE, message: Seq(6), index: 2, text: "more".into() };
+    let (sender, client_message_id, refused) = (ALICE, ID, "refused_by_hook".into());
+    let judged = JudgeScheduled { conversation, sender, client_message_id, hook, refused };
     let dead = vec![GivenUp { seq: Seq(6), attempts: 8, status: 503, why: "busy".into() }];
     record(
         "hook_command",
         &[
-            ("make", change(HookChange::Make { kind: Hook::OUTGOING, name, hash: TOKEN, key, url })),
+            ("make", change(HookChange::Make { kind: Hook::OUTGOING, name, hash: TOKEN, key, url, closed: false })),
             ("end", change(HookChange::End { hook })),
             ("retry", change(HookChange::Retry { hook, seq: Seq(6) })),
-            ("post", Command::from(PostHook { conversation, hook, hash: TOKEN, id: ID, body })),
+            ("post", Command::from(PostHook { conversation, hook, hash: TOKEN, id: ID, body: body.clone() })),
+            ("asked_post", asked(Said::Post(PostHook { conversation, hook, hash: TOKEN, id: ID, body: body.clone() }))),
+            ("asked_send", asked(Said::Append(send))),
+            ("asked_piece", asked(Said::Piece(piece))),
+            ("judge", Command::from(judged)),
             ("advance", Command::from(AdvanceHook { conversation, hook, to: Seq(7), dead, taken: vec![Seq(4)] })),
         ],
     );
@@ -195,4 +207,31 @@ fn seen() {
     let noted = Command::NoteSeen(NoteSeen { user: ALICE, at: troupe_core::Timestamp(1_700_000_000_000) });
     let hidden = Command::ShowPresence(ShowPresence { user: ALICE, to: Viewers::NoOne });
     record("presence_command", &[("note_seen", noted), ("show_presence", hidden)]);
+}
+
+#[test]
+fn push() {
+    let (endpoint, p256dh, auth) = ("https://push.example/1".to_owned(), "BA".to_owned(), "CA".to_owned());
+    let device = DeviceId::new("phone").expect("a device");
+    let row = PushSubscription {
+        endpoint: endpoint.clone(),
+        p256dh: p256dh.clone(),
+        auth: auth.clone(),
+        device: device.clone(),
+        token: TOKEN,
+        created: NOW,
+    };
+    record("push_subscription", &[("subscription", row)]);
+    record("push_key", &[("key", PushKey { private: "secret".into(), public: "point".into() })]);
+    let change = |change| Command::from(ChangePush { user: ALICE, change });
+    let made = MakePushKey { private: "secret".into(), public: "point".into() };
+    let subscribe = PushChange::Subscribe { device, token: TOKEN, endpoint: endpoint.clone(), p256dh, auth };
+    record(
+        "push_command",
+        &[
+            ("subscribe", change(subscribe)),
+            ("end", change(PushChange::End { endpoint })),
+            ("key", Command::from(made)),
+        ],
+    );
 }

@@ -4,13 +4,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, CloseReport, ContactAct, FileReport,
-    GivenUp, HearContact, HookChange, NoteSeen, PostHook, ProfileChange, SetGate, SettleContacts, SettledContact,
-    ShowPresence,
+    AdvanceHook, BotChange, ChangeBot, ChangeContact, ChangeHook, ChangeProfile, ChangePush, CloseReport, ContactAct,
+    FileReport, GivenUp, HearContact, HookChange, JudgeScheduled, MakePushKey, NoteSeen, PostHook, ProfileChange,
+    PushChange, Said, SetGate, SettleContacts, SettledContact, ShowPresence, Vetted, WritePiece,
 };
 use troupe_core::feature::CallOutcome;
 use troupe_core::record::{Audience, Report, Viewers};
-use troupe_core::{Body, Command, EventKind, Timestamp};
+use troupe_core::{Append, Body, Command, DeviceId, EventKind, Intent, Timestamp};
 
 use super::accounts::author;
 use super::{conversation, message_id, number, seq, slot, text, token_hash, user};
@@ -57,9 +57,9 @@ fn report() -> impl Strategy<Value = Report> {
 }
 
 fn hook() -> impl Strategy<Value = Command> {
-    let made = (any::<u32>(), text(), token_hash(), text(), text());
+    let made = (any::<u32>(), text(), token_hash(), text(), text(), any::<bool>());
     let change = prop_oneof![
-        made.prop_map(|(kind, name, hash, key, url)| HookChange::Make { kind, name, hash, key, url }),
+        made.prop_map(|(kind, name, hash, key, url, closed)| HookChange::Make { kind, name, hash, key, url, closed }),
         number().prop_map(|hook| HookChange::End { hook }),
         (number(), seq()).prop_map(|(hook, seq)| HookChange::Retry { hook, seq }),
     ];
@@ -81,6 +81,48 @@ fn hook() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    let parts = || (conversation(), user(), message_id(), text());
+    prop_oneof![
+        (parts(), seq(), any::<bool>()).prop_map(|((conversation, actor, client_message_id, text), to, edits)| {
+            let body = Body::text(&text);
+            let intent = if edits { Intent::Edit { to, body } } else { Intent::Message(body) };
+            Said::Append(Append { conversation, actor, client_message_id, after: None, intent })
+        }),
+        (parts(), number(), token_hash()).prop_map(|((conversation, _, id, text), hook, hash)| {
+            Said::Post(PostHook { conversation, hook, hash, id, body: Body::text(&text) })
+        }),
+        (parts(), seq(), number()).prop_map(|((conversation, sender, _, text), message, index)| {
+            Said::Piece(WritePiece { conversation, sender, message, index, text })
+        }),
+    ]
+}
+
+fn asked() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (number(), said()).prop_map(|(hook, said)| Command::from(Vetted { hook, said })),
+        (conversation(), user(), message_id(), number(), text()).prop_map(
+            |(conversation, sender, client_message_id, hook, refused)| {
+                Command::from(JudgeScheduled { conversation, sender, client_message_id, hook, refused })
+            }
+        ),
+    ]
+}
+
+fn push() -> impl Strategy<Value = Command> {
+    let device = DeviceId::new("phone").expect("a device");
+    let change = prop_oneof![
+        (token_hash(), text(), text(), text()).prop_map(move |(token, endpoint, p256dh, auth)| {
+            PushChange::Subscribe { device: device.clone(), token, endpoint, p256dh, auth }
+        }),
+        text().prop_map(|endpoint| PushChange::End { endpoint }),
+    ];
+    prop_oneof![
+        (user(), change).prop_map(|(user, change)| Command::from(ChangePush { user, change })),
+        (text(), text()).prop_map(|(private, public)| Command::from(MakePushKey { private, public })),
+    ]
+}
+
 fn bot() -> impl Strategy<Value = Command> {
     let change = prop_oneof![
         (text(), token_hash(), any::<u32>()).prop_map(|(name, token, scopes)| BotChange::Create {
@@ -99,6 +141,8 @@ pub fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         bot(),
         hook(),
+        asked(),
+        push(),
         (user(), number()).prop_map(|(user, at)| Command::NoteSeen(NoteSeen { user, at: Timestamp(at) })),
         (user(), proptest::sample::select(&Viewers::ALL[..]))
             .prop_map(|(user, to)| Command::ShowPresence(ShowPresence { user, to })),

@@ -41,6 +41,16 @@ class HookRequests(PeopleRequests):
         kind = wire.HookKind.OUTGOING if url else wire.HookKind.INCOMING
         return await self._hook(conversation, request, make=wire.NewHook(kind, name, secret, url))
 
+    async def make_before_hook(
+        self, conversation: str, name: str, secret: str, url: str, *, closed: bool, request: bytes | None = None
+    ) -> wire.Hook:
+        """Makes a hook that is asked before each message of a group.
+
+        Closed: messages are refused while it does not answer. Else they pass.
+        """
+        new = wire.NewHook(wire.HookKind.BEFORE, name, secret, url, closed)
+        return await self._hook(conversation, request, make=new)
+
     async def end_hook(self, conversation: str, hook: int, *, request: bytes | None = None) -> None:
         """Ends a hook, with its dead events."""
         await self._hook(conversation, request, end=hook)

@@ -104,6 +104,7 @@ class HookKind(IntEnum):
     HOOK_KIND_UNSPECIFIED = 0
     INCOMING = 1
     OUTGOING = 2
+    BEFORE = 3
 
 
 class Audience(IntEnum):
@@ -1761,6 +1762,7 @@ class NewHook(Message):
     name: str = ""
     secret: str = ""
     url: str = ""
+    closed: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1781,6 +1783,7 @@ class Hook(Message):
     url: str = ""
     delivered: int = 0
     dead: int = 0
+    closed: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -3375,6 +3378,7 @@ NewHook.FIELDS = (
     Field(2, "name", "string"),
     Field(3, "secret", "string"),
     Field(4, "url", "string"),
+    Field(5, "closed", "bool"),
 )
 RetryDead.FIELDS = (
     Field(1, "hook", "uint64"),
@@ -3389,6 +3393,7 @@ Hook.FIELDS = (
     Field(6, "url", "string"),
     Field(7, "delivered", "uint64"),
     Field(8, "dead", "uint32"),
+    Field(9, "closed", "bool"),
 )
 ListHooks.FIELDS = (
     Field(1, "conversation", "string"),
