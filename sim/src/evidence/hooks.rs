@@ -1,8 +1,8 @@
 //! Hooks, as their makers and their receivers saw them.
 
 use troupe_chaos::history::Record;
-use troupe_core::{ConversationId, Seq};
 use troupe_core::record::HookKey;
+use troupe_core::{ConversationId, Seq};
 
 use super::Evidence;
 

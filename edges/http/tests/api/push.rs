@@ -165,7 +165,8 @@ async fn a_subscription_ends_with_its_session_and_when_its_service_says_so() {
         assert_eq!(bob.post("/v1/push/subscriptions", browser.subscription()).await.status, 204);
     }
     ann.send(&direct, "one").await;
-    assert_eq!(gone.read(&gone.service.next().await.body).get("preview"), None, "the setting is off");
+    let pushed = gone.service.next().await;
+    assert_eq!(gone.read(&pushed.body).get("preview"), None, "the setting is off");
     // A busy service is tried again.
     busy.service.next().await;
     busy.service.next().await;
