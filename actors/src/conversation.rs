@@ -255,6 +255,7 @@ impl ConversationState {
                 | Effect::Invited { .. }
                 | Effect::ProfileChanged { .. }
                 | Effect::ContactChanged { .. }
+                | Effect::PresenceShown { .. }
                 | Effect::PersonalChanged { .. }
                 | Effect::FavouriteChanged { .. }
                 | Effect::InvitationExpired { .. }

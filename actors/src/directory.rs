@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use troupe_core::{NameKey, Rejection, ShardId, UserId, limits};
+use troupe_core::{ConversationId, NameKey, Rejection, ShardId, UserId, limits};
 
 use crate::context::NodeContext;
 use crate::message::{Answer, Refusal, Request, wire};
@@ -17,6 +17,8 @@ const AGAIN_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Directory {
     users: Mutex<BTreeMap<UserId, Known>>,
+    /// Direct conversations with a message: they stay begun.
+    begun: Mutex<BTreeSet<ConversationId>>,
 }
 
 #[derive(Clone)]
@@ -38,6 +40,20 @@ impl Directory {
     /// Whether this user was there a moment ago.
     pub fn knows(&self, user: UserId) -> bool {
         self.users.lock().get(&user).and_then(Known::exists) == Some(true)
+    }
+
+    /// Whether this node has seen a message of the direct conversation.
+    pub fn has_begun(&self, conversation: ConversationId) -> bool {
+        self.begun.lock().contains(&conversation)
+    }
+
+    pub fn begun(&self, conversation: ConversationId) {
+        let mut begun = self.begun.lock();
+        if begun.len() >= limits::BEGUN_REMEMBERED {
+            // Starts empty again: simpler than counting uses, at one lookup per conversation.
+            begun.clear();
+        }
+        begun.insert(conversation);
     }
 
     pub fn remember<'a>(&self, users: impl IntoIterator<Item = &'a wire::User>) {

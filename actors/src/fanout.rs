@@ -14,6 +14,7 @@ mod leaders;
 mod resequencer;
 mod signals;
 mod subscription;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::fanout::connections::Added;
 use crate::fanout::inboxes::Inboxes;
 use crate::fanout::leader_requests::LeaderRequests;
 use crate::fanout::subscription::Subscription;
+use crate::fanout::watches::Watched;
 use crate::message::{Answer, EventPush, Outcome, Push, Request, Session};
 use crate::protocol::FanoutMsg;
 use crate::router::PATIENCE;
@@ -49,6 +51,7 @@ pub struct FanoutState {
     conversations: BTreeMap<ConversationId, Subscription>,
     leader_requests: BTreeMap<ShardId, LeaderRequests>,
     inboxes: Inboxes,
+    watched: Watched,
     /// Events delivered so far, of any conversation: a clock of recent activity.
     delivered: u64,
     /// Gaps whose fetch has failed.
@@ -100,6 +103,7 @@ impl Actor for Fanout {
             conversations: BTreeMap::new(),
             leader_requests: BTreeMap::new(),
             inboxes: Inboxes::default(),
+            watched: Watched::default(),
             delivered: 0,
             unfilled: BTreeSet::new(),
             ticks: 0,
@@ -116,7 +120,18 @@ impl Actor for Fanout {
         match message {
             FanoutMsg::Push(push) => state.pushed(&myself, push),
             FanoutMsg::Attach { id, session, sink } => state.attach(&myself, id, session, sink),
-            FanoutMsg::Detach { id } => state.detach(id),
+            FanoutMsg::Detach { id } => {
+                state.detach(id);
+                state.flush(&myself);
+            }
+            FanoutMsg::Watch { session, users } => {
+                state.watch(&session, &users);
+                state.flush(&myself);
+            }
+            FanoutMsg::Watched { shard, asked, outcome } => {
+                state.watched(shard, asked, outcome);
+                state.flush_to(&myself, shard);
+            }
             FanoutMsg::Follow { id, conversations } => {
                 conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Added::BEFORE));
                 state.flush(&myself);
@@ -206,6 +221,11 @@ impl FanoutState {
                 }
             }
             Push::Signal(signal) => self.signalled(signal),
+            Push::Watch { session, users } => {
+                self.watch(&session, &users.into_iter().collect());
+                self.flush(myself);
+            }
+            Push::Presences(news) => news.into_iter().for_each(|news| self.presence_heard(news)),
             Push::SessionEnded { session, reason } => self.end_session(&session, &reason),
         }
     }

@@ -16,7 +16,7 @@
 //! [`fanout`] of each subscribed node, and from there to the [`sink`] of every connection.
 //!
 //! Decisions without waiting are in plain structs with tests beside them: [`admission`],
-//! [`budgets`], [`places`], [`presence`], [`proposals`], the router's attempts, the resequencer of
+//! [`budgets`], [`places`], [`presence`], [`watchers`], [`proposals`], the router's attempts, the resequencer of
 //! fan-out. The rules about users, members and messages are in `troupe-core`.
 //!
 //! Start at [`node`], the interface of this crate. [`message`] has the messages between the actors
@@ -54,3 +54,4 @@ pub mod sink;
 pub mod turns;
 pub mod user;
 pub mod visible;
+pub mod watchers;

@@ -9,7 +9,7 @@ pub mod push;
 
 use std::borrow::Cow;
 
-pub use push::{CursorPush, EventPush, Push};
+pub use push::{CursorPush, EventPush, PresenceNews, Push, Shown};
 use troupe_core::record;
 use troupe_core::{
     Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Signal, Slot, Timestamp, TokenHash,
@@ -58,6 +58,18 @@ pub enum Request {
         sessions: Vec<Session>,
     },
     Detach(Session),
+    /// The session watches these users: all of them. The leader of its user passes it on to the
+    /// connections of the session.
+    Watch {
+        session: Session,
+        users: Vec<UserId>,
+    },
+    /// The watchers that a node has for each of these users: all of them. The answer has the present
+    /// state.
+    Watches {
+        node: NodeId,
+        watches: Vec<(UserId, Vec<UserId>)>,
+    },
     Inbox {
         user: UserId,
         after: Option<ConversationId>,
@@ -146,6 +158,7 @@ pub enum Answer {
     Users(wire::Users),
     Page(wire::Page),
     PushKey(record::PushKey),
+    Presences(Vec<PresenceNews>),
     /// To an operation.
     Message(Box<ServerMessage>),
 }

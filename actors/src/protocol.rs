@@ -12,6 +12,7 @@ use crate::message::{Answer, Outcome, Push, Request, Session};
 use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::sink::{ConnectionId, Sink};
+use crate::watchers::Facts;
 
 /// Conversations to subscribe to, each with the users whose membership the leader checks.
 pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
@@ -90,6 +91,14 @@ pub enum ShardMsg {
         hook: HookKey,
         ended: bool,
     },
+    /// Rows of watched users were read: for a look at changes, or for a node that has named its
+    /// watchers.
+    Seen {
+        facts: Result<Vec<Facts>, Vec<UserId>>,
+        asked_by: Option<(NodeId, ReplyTo)>,
+    },
+    /// These users have stayed away for a while.
+    Gone(Vec<UserId>),
     NodeDown(NodeId),
     Tick,
 }
@@ -108,6 +117,16 @@ pub enum FanoutMsg {
     },
     Detach {
         id: ConnectionId,
+    },
+    /// The users that a session watches from now on.
+    Watch {
+        session: Session,
+        users: BTreeSet<UserId>,
+    },
+    Watched {
+        shard: ShardId,
+        asked: Vec<UserId>,
+        outcome: Outcome,
     },
     Follow {
         id: ConnectionId,

@@ -129,7 +129,7 @@ impl Router {
         match request {
             Request::Commit(command) => command.level() > level,
             Request::Operation { request, .. } => !encoding::is_known_at(level, request),
-            Request::Signal(_) => level < Level::SECOND,
+            Request::Signal(_) | Request::Watch { .. } | Request::Watches { .. } => level < Level::SECOND,
             _ => false,
         }
     }

@@ -6,7 +6,8 @@
 //! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
 //! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards,
 //! [`due`] does work at its time, [`before`] asks hooks before a message is proposed, [`absent`]
-//! tells the shards of members that are not connected.
+//! tells the shards of members that are not connected, [`online`] keeps live connections, [`watches`]
+//! tells those that watch them.
 
 mod absent;
 mod before;
@@ -15,12 +16,14 @@ mod entities;
 mod heads;
 mod hooks;
 mod leading;
+mod online;
 mod outbox_relay;
 mod reads;
 mod requests;
 mod signals;
 mod standing;
 pub(crate) mod touch;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,20 +33,19 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use troupe_core::command::NoteSeen;
 use troupe_core::planted::Bug;
 use troupe_core::record::OutboxKey;
-use troupe_core::{Command, ConversationId, Effect, Epoch, EventKind, Level, NodeId, Seq, ShardId, UserId, limits};
-use troupe_proto::client::{self, EndReason};
+use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
+use troupe_proto::client;
 
 use crate::admission::Bound;
-use crate::context::{Asker, NodeContext};
-use crate::message::{Push, ServerMessage, Session, wire};
+use crate::context::NodeContext;
+use crate::message::{Push, ServerMessage, wire};
 use crate::ops::list_online::Names;
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
-use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
+use crate::watchers::Watchers;
 
 /// Between two checks of entities, sessions and heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -77,6 +79,9 @@ pub struct ShardState {
     presence: Presence,
     /// Names of online users.
     names: Names,
+    watchers: Watchers,
+    /// Whether rows of watched users are being read.
+    looking: bool,
     /// Heads that moved, and how many more exchanges repeat them.
     moved: BTreeMap<ConversationId, (Seq, u8)>,
     ticks: u64,
@@ -138,6 +143,8 @@ impl Actor for Shard {
             interest: BTreeMap::new(),
             presence: Presence::default(),
             names: Names::default(),
+            watchers: Watchers::default(),
+            looking: false,
             moved: BTreeMap::new(),
             ticks: 0,
             touches: touch::Sweep::default(),
@@ -179,6 +186,8 @@ impl Actor for Shard {
             ShardMsg::HookIdle { hook, ended } => state.hook_idle(&myself, hook, ended),
             ShardMsg::Complete(answer) => answer(&state.presence),
             ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
+            ShardMsg::Seen { facts, asked_by } => state.seen(facts, asked_by),
+            ShardMsg::Gone(users) => users.into_iter().for_each(|user| state.watchers.changed(user)),
             ShardMsg::NodeDown(node) => state.node_down(node),
             ShardMsg::DueRan { effects, committed_us } => state.due_ran(&myself, effects, committed_us),
             ShardMsg::DueDone { next } => state.due_done(next),
@@ -226,7 +235,9 @@ impl ShardState {
                     let profile = Some((*profile).into());
                     self.tell_own(user, ServerMessage::Profile(wire::ProfilePush { profile }));
                 }
+                Effect::PresenceShown { user } => self.watchers.changed(user),
                 Effect::ContactChanged { user, other, contact, blocked } => {
+                    self.watchers.changed(user);
                     let contact = Some(client::contact(other, *contact, blocked));
                     self.tell_own(user, ServerMessage::ContactChanged(wire::ContactPush { contact }));
                 }
@@ -285,38 +296,6 @@ impl ShardState {
         self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
     }
 
-    /// Tells the node of a live connection that its session has ended.
-    fn end(&mut self, session: Session, reason: EndReason) {
-        self.presence.detach(&session);
-        self.tell_user(&session);
-        let node = session.node;
-        self.context.router.push(node, self.shard, &Push::SessionEnded { session, reason });
-    }
-
-    fn attach(&mut self, session: Session) {
-        self.presence.attach(session.clone());
-        self.tell_user(&session);
-    }
-
-    fn attach_all(&mut self, node: NodeId, whole: bool, sessions: Vec<Session>, reply: ReplyTo) {
-        if whole {
-            for user in self.presence.forget(node) {
-                self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
-            }
-            self.presence.reported(node);
-        }
-        for session in &sessions {
-            self.attach(session.clone());
-        }
-        // An earlier end may have been lost: connections without a session are ended again.
-        self.read(reply, Asker::Node, move |view| reads::ended(view, sessions));
-    }
-
-    fn tell_user(&self, session: &Session) {
-        let user = session.user;
-        self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
-    }
-
     fn tell_interest(&self, conversation: ConversationId) {
         let interest = || self.interest.get(&conversation).cloned().unwrap_or_default();
         self.entities.tell_conversation(conversation, || ConversationMsg::Interest(interest()));
@@ -351,6 +330,7 @@ impl ShardState {
     }
 
     fn node_down(&mut self, node: NodeId) {
+        self.watchers.forget(node);
         for user in self.presence.forget(node) {
             self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
         }
@@ -367,21 +347,11 @@ impl ShardState {
         self.touches.begin_if_due(&self.context, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
         self.note_seen();
+        self.look_at_watched();
         self.look_for_hooks(myself);
         self.questions.sweep();
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();
         }
-    }
-
-    /// Keeps when users were last online. A lost time is that of the next disconnect.
-    fn note_seen(&mut self) {
-        let gone = self.presence.gone(limits::BATCH_COMMANDS);
-        if gone.is_empty() || self.context.cluster.level() < Level::SECOND {
-            return;
-        }
-        let (context, shard, at) = (self.context.clone(), self.shard, self.context.platform.clock.now());
-        let commands = gone.into_iter().map(|user| Command::NoteSeen(NoteSeen { user, at })).collect();
-        tokio::spawn(async move { drop(context.propose(shard, commands).await) });
     }
 }

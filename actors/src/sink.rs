@@ -10,7 +10,7 @@ use bytes::Bytes;
 use troupe_core::{ConversationId, Seq, Signal, UserId};
 use troupe_proto::client::EndReason;
 
-use crate::message::{CursorPush, ServerMessage};
+use crate::message::{CursorPush, ServerMessage, Shown};
 
 /// Unique on its node while the process lives.
 pub type ConnectionId = u64;
@@ -78,6 +78,11 @@ pub enum Pushed {
     /// A message of the protocol for all devices of the user.
     Own(Box<ServerMessage>),
     Signal(Signal),
+    /// A watched user has come, has gone, or shows something else now.
+    Presence {
+        user: UserId,
+        shown: Shown,
+    },
 }
 
 /// Ways in which edges frame a push.

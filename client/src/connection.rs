@@ -21,7 +21,8 @@ pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
     ClientFrame, ContactPush, ConversationPush, CursorPush, EventPush, FavouritePush, GoAway, Hello, InvitationPush,
-    Kicked, LoggedIn, Login, PersonalPush, ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
+    Kicked, LoggedIn, Login, PersonalPush, PresencePush, ProfilePush, Register, Resume, ServerFrame, SignalPush,
+    Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -53,6 +54,8 @@ pub enum Push {
     Profile(ProfilePush),
     /// Dropped if the reader is slow.
     Signal(SignalPush),
+    /// As a signal.
+    Presence(PresencePush),
     Contact(ContactPush),
     Personal(PersonalPush),
     Favourite(FavouritePush),

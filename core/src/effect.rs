@@ -19,6 +19,8 @@ pub enum Effect {
     InvitationExpired { user: UserId, conversation: ConversationId, version: Seq },
     /// The user's profile changed: notify the user's connections.
     ProfileChanged { user: UserId, profile: Box<Profile> },
+    /// The user has changed the users who see its presence: notify those that watch it.
+    PresenceShown { user: UserId },
     /// The user's relation to another one changed: notify the user's connections.
     ContactChanged { user: UserId, other: UserId, contact: Box<Contact>, blocked: bool },
     /// The user's own state of a conversation changed: notify the user's connections.

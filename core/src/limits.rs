@@ -6,11 +6,13 @@ mod files;
 mod groups;
 mod hooks;
 mod messages;
+mod presence;
 
 pub use files::*;
 pub use groups::*;
 pub use hooks::*;
 pub use messages::*;
+pub use presence::*;
 
 /// Bytes of one message's body. Above it: `Rejected(too_large)`.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
@@ -330,6 +332,9 @@ pub const INTERESTS_PER_REQUEST: usize = 1_024;
 pub const EVENTS_HELD_BACK: usize = 256;
 /// Users whose existence a node caches, so that not every message queries it.
 pub const USERS_REMEMBERED: usize = 16_384;
+/// Direct conversations that one node remembers as begun. At the limit all are dropped, and looked
+/// up again.
+pub const BEGUN_REMEMBERED: usize = 65_536;
 /// Seconds for which a node caches the existence of a user. For this long after a deletion, other
 /// nodes may still accept sends to the account.
 pub const USER_BELIEVED_SECONDS: u64 = 10;

@@ -189,6 +189,8 @@ pub enum Bug {
     BeforeHookSkipped,
     /// Show the presence of a user that hides it.
     PresenceShown,
+    /// Push the presence of a user to watchers that it hides from.
+    WatchUnchecked,
     /// Take a change of a conversation's state from a device that has not seen the last one.
     StaleChangeWins,
     /// Show a user the history that it has cleared.
@@ -288,6 +290,7 @@ impl Bug {
         Bug::HookSkipsOne,
         Bug::BeforeHookSkipped,
         Bug::PresenceShown,
+        Bug::WatchUnchecked,
         Bug::StaleChangeWins,
         Bug::ClearedHistoryShown,
         Bug::DeletedShown,
@@ -375,6 +378,7 @@ impl Bug {
             Bug::HookSkipsOne => "hook-skips-one",
             Bug::BeforeHookSkipped => "before-hook-skipped",
             Bug::PresenceShown => "presence-shown",
+            Bug::WatchUnchecked => "watch-unchecked",
             Bug::StaleChangeWins => "stale-change-wins",
             Bug::ClearedHistoryShown => "cleared-history-shown",
             Bug::DeletedShown => "deleted-shown",

@@ -80,7 +80,7 @@ const KNOWN: [(Bug, u64); 77] = [
     (Bug::HookSkipsOne, 14),
     (Bug::BeforeHookSkipped, 14),
     (Bug::PresenceShown, 3),
-    (Bug::StaleChangeWins, 27),
+ (Bug::WatchUnchecked, 3), (Bug::StaleChangeWins, 27),
     (Bug::ClearedHistoryShown, 46),
     (Bug::DeletedShown, 46),
     (Bug::FavouriteLost, 46),

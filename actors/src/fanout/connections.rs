@@ -44,6 +44,7 @@ impl FanoutState {
 
     pub(super) fn detach(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.remove(&id) else { return };
+        self.unwatch(id, local.session.user);
         // A device may come back to this node before the end of its older connection is noticed.
         let mut still_here = false;
         if let Some(others) = self.users.get_mut(&local.session.user) {

@@ -21,6 +21,9 @@ pub struct LeaderRequests {
     /// The next request replaces all earlier reports.
     whole: bool,
     attaching: bool,
+    /// Users whose watchers at this node the leader has to hear of.
+    watched: BTreeSet<UserId>,
+    watching: bool,
 }
 
 impl LeaderRequests {
@@ -90,6 +93,32 @@ impl LeaderRequests {
         Some((std::mem::take(&mut self.whole), self.sessions.drain(..many).collect()))
     }
 
+    pub fn watch(&mut self, users: impl IntoIterator<Item = UserId>) {
+        self.watched.extend(users);
+    }
+
+    /// `watchers`: how many a user has. They determine the size of the request.
+    pub fn next_watches(&mut self, watchers: impl Fn(UserId) -> usize) -> Option<Vec<UserId>> {
+        if self.watching || self.watched.is_empty() {
+            return None;
+        }
+        self.watching = true;
+        let (mut taken, mut many) = (Vec::new(), 0);
+        while many < limits::WATCHES_PER_REQUEST
+            && let Some(user) = self.watched.pop_first()
+        {
+            many += 1 + watchers(user);
+            taken.push(user);
+        }
+        Some(taken)
+    }
+
+    /// The request has ended; failed users are queued again.
+    pub fn watches_named(&mut self, failed: Vec<UserId>) {
+        self.watching = false;
+        self.watched.extend(failed);
+    }
+
     /// The request has ended; failed interests are queued again.
     pub fn subscribed(&mut self, failed: Interests) {
         self.subscribing = false;
@@ -130,6 +159,19 @@ mod tests {
         assert!(!requests.leader_is(leader));
         requests.lost(NodeId(2));
         assert!(requests.leader_is(leader));
+    }
+
+    #[test]
+    fn watched_users_go_in_requests_of_a_bounded_size() {
+        let mut requests = LeaderRequests::default();
+        requests.watch((1..=3).map(UserId));
+        let half = |_| limits::WATCHES_PER_REQUEST / 2;
+        assert_eq!(requests.next_watches(half), Some(vec![UserId(1), UserId(2)]));
+        assert_eq!(requests.next_watches(half), None, "one is in flight");
+        requests.watches_named(vec![UserId(1)]);
+        assert_eq!(requests.next_watches(half), Some(vec![UserId(1), UserId(3)]));
+        requests.watches_named(Vec::new());
+        assert_eq!(requests.next_watches(half), None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl FanoutState {
         let theirs = |user: &UserId| changed.contains(&map.shard(user.slot()));
         self.users.keys().copied().filter(theirs).for_each(|user| self.inboxes.changed(user));
         self.report(|shard| changed.contains(&shard));
+        self.name_all_watchers(|shard| changed.contains(&shard));
     }
 
     /// Queues all live connections for the shards of their users.
@@ -86,6 +87,7 @@ impl FanoutState {
                 let _ = myself.send_message(FanoutMsg::Subscribed { shard, asked, outcome });
             });
         }
+        self.flush_watches(myself, shard, slot);
     }
 
     pub(super) fn subscribed(
@@ -144,6 +146,7 @@ impl FanoutState {
         self.check_leaders();
         if self.ticks.is_multiple_of(REPORT_TICKS) {
             self.report(|_| true);
+            self.name_all_watchers(|_| true);
         }
         self.inboxes.try_again();
         self.read_inboxes(myself);

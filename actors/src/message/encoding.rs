@@ -67,6 +67,8 @@ pub fn encode_request(request: &Request, level: Level) -> Bytes {
             sessions: sessions.iter().map(session_out).collect(),
         }),
         Request::Detach(session) => What::Detach(mesh::Detach { session: Some(session_out(session)) }),
+        Request::Watch { session, users } => What::Watch(session_watch_out(session, users)),
+        Request::Watches { node, watches } => What::Watches(watches_out(*node, watches)),
         Request::Inbox { user, after, limit } => {
             What::Inbox(mesh::InboxPage { user: user.0, after: optional_out(after), limit: *limit as u32 })
         }
@@ -132,6 +134,11 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
         }
         What::Detach(detach) => Request::Detach(session_in(detach.session)?),
+        What::Watch(watch) => {
+            let (session, users) = session_watch_in(watch)?;
+            Request::Watch { session, users }
+        }
+        What::Watches(watches) => Request::Watches { node: NodeId(watches.node), watches: watches_in(watches) },
         What::Inbox(page) => {
             Request::Inbox { user: UserId(page.user), after: optional_in(&page.after)?, limit: page.limit as usize }
         }
@@ -214,6 +221,7 @@ pub fn encode_outcome(outcome: &Outcome, level: Level) -> Bytes {
         Ok(Answer::Users(users)) => What::Users(users.clone()),
         Ok(Answer::Page(page)) => What::Page(page.clone()),
         Ok(Answer::PushKey(key)) => What::PushKey(push_key_out(key)),
+        Ok(Answer::Presences(news)) => What::Presences(presences_out(news)),
         Ok(Answer::Message(message)) => match level_one::answer_out(message, level) {
             Some(what) => what,
             None => What::Operation(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
@@ -257,6 +265,7 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
         What::Users(users) => Answer::Users(users),
         What::Page(page) => Answer::Page(page),
         What::PushKey(mesh::PushKey { private, public }) => Answer::PushKey(PushKey { private, public }),
+        What::Presences(presences) => Answer::Presences(presences_in(presences)),
         What::Operation(frame) => Answer::message(frame.message.ok_or(Garbled("answer to an operation"))?),
         other => level_one::answer_in(other)?,
     }))

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use troupe_core::{ConversationId, Event, EventKind, Seq, Signal, UserId};
+use troupe_core::{ConversationId, Event, EventKind, Seq, Signal, Timestamp, UserId};
 use troupe_proto::client::EndReason;
 
 use super::{ServerMessage, Session, wire};
@@ -37,10 +37,37 @@ pub enum Push {
     },
     /// The one push that nothing makes up for.
     Signal(Signal),
+    /// The session watches these users: all of them.
+    Watch {
+        session: Session,
+        users: Vec<UserId>,
+    },
+    Presences(Vec<PresenceNews>),
     SessionEnded {
         session: Session,
         reason: EndReason,
     },
+}
+
+/// The presence of a user, as these watchers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceNews {
+    pub user: UserId,
+    pub shown: Shown,
+    pub to: Vec<UserId>,
+}
+
+/// The presence of a user, as another one sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    pub online: bool,
+    pub last_seen: Timestamp,
+}
+
+impl Shown {
+    pub fn of(self, user: UserId) -> wire::PresencePush {
+        wire::PresencePush { user_id: user.0, online: self.online, last_seen_ms: self.last_seen.0 }
+    }
 }
 
 /// One event, encoded once for all nodes and connections.
@@ -105,7 +132,7 @@ fn removed_by(event: wire::Event) -> Option<UserId> {
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::{ClientMessageId, Timestamp};
+    use troupe_core::ClientMessageId;
 
     use super::*;
 

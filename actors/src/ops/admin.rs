@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod audit;
 mod export;
 mod import;
+mod import_file;
 pub mod invites;
 mod reports;
 mod settings;
@@ -45,7 +46,10 @@ impl Operation for wire::Admin {
         }
         // Invariant: private. An administrator does not see what others write; a holder of the
         // cluster's key has all its data anyway.
-        if matches!(self.operation, Some(Act::Export(_) | Act::ImportEvents(_) | Act::ImportAccount(_))) {
+        let of_operators = |act: &Act| {
+            matches!(act, Act::Export(_) | Act::ImportEvents(_) | Act::ImportAccount(_) | Act::ImportFile(_))
+        };
+        if self.operation.as_ref().is_some_and(of_operators) {
             return Err(client::Refusal::NotOperator.into());
         }
         let by = Author { user: account.user, name: account.name, address: caller.address.to_string() };
@@ -89,6 +93,7 @@ pub async fn operate(service: &Service, address: Address, by: Author, admin: wir
         Act::CloseReport(close) => reports::close(service, by, request()?, close).await?,
         Act::Export(export) => export::export(service, by, request()?, export).await?,
         Act::ImportEvents(import) => import::import(service, by, request()?, import).await?,
+        Act::ImportFile(file) => import_file::import(service, file).await?,
         Act::ImportAccount(account) => import::account(service, by, request()?, account).await?,
     };
     Ok(wire::AdminAnswer { answer: Some(told) })

@@ -35,7 +35,7 @@ impl Operation for wire::ChangeContact {
             exist(&service, user, &[other]).await?;
         }
         if asks {
-            may_ask(&service, &caller, other).await?;
+            may_ask(&service, user, other).await?;
         }
         let done = service.commit_done(command).await?;
         if blocks && !service.planted().is(Bug::BlockNotSent) {

@@ -47,6 +47,18 @@ pub fn users(view: &View, asker: UserId, ids: &[UserId], names: &[NameKey]) -> F
     Ok(Ok(wire::Users { users, more: false }))
 }
 
+/// The presence of a user, and who sees it: of one that is gone, no one.
+pub fn seen(view: &View, id: UserId) -> Result<Seen, EngineError> {
+    let is_there = view.user(id)?.is_some_and(|user| user.standing.status != Status::Deleted);
+    let nothing = Seen { shown_to: Viewers::NoOne, ..Seen::default() };
+    Ok(if is_there { view.get::<Seen>(&id)?.unwrap_or_default() } else { nothing })
+}
+
+/// Whether the asker may see the presence of this user, with this setting.
+pub fn shows(view: &View, asker: UserId, user: UserId, seen: &Seen) -> Result<bool, EngineError> {
+    is_shown(view, asker, user, seen.shown_to)
+}
+
 /// `online` says whether the asker may see it, until presence is added.
 pub fn row(view: &View, asker: UserId, id: UserId) -> Result<Option<wire::User>, EngineError> {
     let Some(user) = view.user(id)? else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use troupe_core::machine::file::BEYOND_THE_FILE;
-use troupe_core::record::{Chunk, ChunkHash};
+use troupe_core::record::{Chunk, ChunkHash, File};
 use troupe_core::{ConversationId, FileHash, Rejection, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -57,14 +57,22 @@ fn part(view: &View, user: UserId, conversation: ConversationId, hash: FileHash,
     if offset >= file.size {
         return Ok(Err(Rejection::from(BEYOND_THE_FILE).into()));
     }
+    Ok(Ok(wire::FilePart { offset, content: content(view, conversation, &file, offset)? }))
+}
+
+/// Some bytes of the file from there on; none at its end.
+pub fn content(view: &View, conversation: ConversationId, file: &File, offset: u64) -> Result<Bytes, EngineError> {
+    if offset >= file.size {
+        return Ok(Bytes::new());
+    }
     let first = offset / CHUNK;
     let last = (first + limits::FILE_PART_CHUNKS as u64).min(file.size.div_ceil(CHUNK));
     let mut content = BytesMut::new();
     for place in first..last {
         content.extend_from_slice(&verified(view, conversation, file.number, place)?);
     }
-    let content = Bytes::from(content).slice((offset % CHUNK) as usize..);
-    Ok(Ok(wire::FilePart { offset, content }))
+    let within = ((offset % CHUNK) as usize).min(content.len());
+    Ok(Bytes::from(content).slice(within..))
 }
 
 /// A chunk that is what was uploaded.

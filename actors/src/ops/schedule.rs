@@ -6,6 +6,7 @@ use troupe_proto::client;
 
 use super::cost::{BYTES_PER_UNIT, CHANGE, Cost};
 use super::create_group::exist;
+use super::meeting::may_write;
 use super::{Answered, Operation};
 use crate::message::{Answer, Refusal, ServerMessage, wire};
 use crate::service::{Caller, Service};
@@ -27,6 +28,7 @@ impl Operation for wire::Schedule {
         if let ConversationId::Direct { .. } = conversation {
             let peer = conversation.peer_of(user).ok_or(Rejection::NotMember)?;
             exist(&service, user, &[peer]).await?;
+            may_write(&service, user, conversation).await.map_err(Refusal::of_lookup)?;
         }
         let scheduled = match service.commit(command).await? {
             // It has been sent already.

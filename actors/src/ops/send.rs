@@ -1,8 +1,8 @@
 //! `send`: places a message in a conversation, once.
 //!
 //! Messages of one connection go to the leader in the order of their frames. A direct message to a
-//! user that this node does not know waits for a lookup of that user. Messages behind it to the
-//! same user wait too.
+//! user that this node does not know, or in a conversation that this node has not seen begin, waits
+//! for a lookup. Messages behind it to the same user wait too.
 
 use std::future::Future;
 
@@ -15,6 +15,7 @@ use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
 use super::cost::{BYTES_PER_UNIT, Cost};
+use super::meeting::may_write;
 use super::{Answered, Operation};
 use crate::message::{Answer, Outcome, Refusal, wire};
 use crate::router::PATIENCE;
@@ -81,7 +82,7 @@ fn place(
         let peer = conversation.peer_of(user).ok_or(Rejection::NotMember)?;
         let mut unchecked = service.unchecked.lock();
         let behind = unchecked.get_mut(&(user, conversation));
-        if behind.is_some() || !service.directory.knows(peer) {
+        if behind.is_some() || !service.directory.knows(peer) || !service.directory.has_begun(conversation) {
             let (asked, placing) = oneshot::channel();
             let first = behind.is_none();
             unchecked.entry((user, conversation)).or_default().push(Unchecked { command, asked });
@@ -96,8 +97,14 @@ fn place(
 
 /// Looks up the peer, then asks for the messages that have waited, in their order.
 async fn check(service: Service, user: UserId, peer: UserId, conversation: ConversationId) {
-    let found = service.directory.all_exist(&service.context, user, &[peer], PATIENCE).await;
-    let found = found.map_err(Refusal::of_lookup);
+    let found = async {
+        service.directory.all_exist(&service.context, user, &[peer], PATIENCE).await?;
+        if !service.directory.has_begun(conversation) && may_write(&service, user, conversation).await? {
+            service.directory.begun(conversation);
+        }
+        Ok(())
+    };
+    let found: Result<(), Refusal> = found.await.map_err(Refusal::of_lookup);
     // A message that comes now waits for the lock and goes behind these.
     let mut unchecked = service.unchecked.lock();
     for Unchecked { command, asked } in unchecked.remove(&(user, conversation)).unwrap_or_default() {

@@ -50,6 +50,11 @@ impl ShardState {
                 self.presence.detach(&session);
                 self.tell_user(&session);
             }
+            Request::Watch { session, users } => {
+                self.watch(session, users);
+                reply.send(Ok(Answer::Done));
+            }
+            Request::Watches { node, watches } => self.name_watchers(node, watches, reply),
             Request::Attach { node, whole, sessions } => self.attach_all(node, whole, sessions, reply),
             Request::Subscribe { node, interests } => {
                 // First the interest, then the heads: what comes between is pushed or below the
@@ -269,7 +274,7 @@ impl ShardState {
     }
 
     /// A fresh leader does not know yet which users are online at the other nodes.
-    fn is_hearing(&self) -> bool {
+    pub(super) fn is_hearing(&self) -> bool {
         let routing = self.context.router.routing();
         let unheard = || routing.nodes.values().any(|node| node.reachable && !self.presence.has_heard_of(node.id));
         self.since.elapsed() < HEARING && unheard()

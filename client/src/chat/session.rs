@@ -307,6 +307,7 @@ impl<S: Screen> ChatSession<S> {
             Incoming::Cursor { .. }
             | Incoming::Profile(_)
             | Incoming::Contact(_)
+            | Incoming::Presence(_)
             | Incoming::Personal { .. }
             | Incoming::Favourite { .. }
             | Incoming::Signal { .. } => {}

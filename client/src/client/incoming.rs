@@ -5,7 +5,7 @@ use troupe_core::{ClientMessageId, ConversationId, Event, Seq, UserId};
 
 use super::{Acked, State};
 use crate::error::Result;
-use crate::requests::{ContactInfo, OwnProfile, Personal};
+use crate::requests::{ContactInfo, OwnProfile, Personal, Presence};
 
 /// Incoming events and notices, in order per conversation.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub enum Incoming {
         payload: Bytes,
         seq: Seq,
     },
+    /// A watched user has come, has gone, or shows something else now; may be omitted.
+    Presence(Presence),
     /// This user's relation to another one has changed, by either.
     Contact(ContactInfo),
     /// This user has saved a message, or saves it no more, on any device; a lower `version` is

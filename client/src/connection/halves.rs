@@ -74,6 +74,10 @@ pub(super) async fn read_all(
                     drop(pushes.try_send(Push::Signal(push)));
                     continue;
                 }
+                Some(Message::Presence(push)) => {
+                    drop(pushes.try_send(Push::Presence(push)));
+                    continue;
+                }
                 Some(Message::ContactChanged(push)) => Push::Contact(push),
                 Some(Message::PersonalChanged(push)) => Push::Personal(push),
                 Some(Message::FavouriteChanged(push)) => Push::Favourite(push),

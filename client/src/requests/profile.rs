@@ -1,9 +1,9 @@
 //! The profile of this user.
 
 use bytes::Bytes;
-use troupe_core::ClientMessageId;
 use troupe_core::command::ProfileChange;
 use troupe_core::record::{Audience, Viewers};
+use troupe_core::{ClientMessageId, Timestamp, UserId};
 use troupe_proto::wire::client as wire;
 
 use crate::client::Client;
@@ -29,6 +29,22 @@ pub struct OwnProfile {
     pub messages_from: Audience,
 }
 
+/// The presence of a user, as far as this user may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    pub user: UserId,
+    pub online: bool,
+    /// Coarsely; zero: never, or this user may not see it.
+    pub last_seen: Timestamp,
+}
+
+impl From<wire::PresencePush> for Presence {
+    fn from(push: wire::PresencePush) -> Presence {
+        let wire::PresencePush { user_id, online, last_seen_ms } = push;
+        Presence { user: UserId(user_id), online, last_seen: Timestamp(last_seen_ms) }
+    }
+}
+
 impl From<wire::Profile> for Profile {
     fn from(profile: wire::Profile) -> Profile {
         let wire::Profile { display_name, avatar, about, language } = profile;
@@ -51,6 +67,16 @@ impl Client {
     pub async fn change_presence(&self, shown_to: Viewers) -> Result<()> {
         let shown_to = shown_to.number().into();
         self.done(Request::ChangePresence(wire::ChangePresence { shown_to })).await
+    }
+
+    /// Sets the users whose presence this device hears of, as [`crate::Incoming::Presence`]; none
+    /// ends it. Returns the present state of those that exist. A new connection watches no one.
+    pub async fn watch(&self, users: &[UserId]) -> Result<Vec<Presence>> {
+        let user_ids = users.iter().map(|user| user.0).collect();
+        match self.call(Request::Watch(wire::Watch { user_ids })).await? {
+            Message::Watched(watched) => Ok(watched.users.into_iter().map(Presence::from).collect()),
+            other => Err(unexpected(&other)),
+        }
     }
 
     pub async fn profile(&self) -> Result<OwnProfile> {

@@ -204,6 +204,7 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
                 "seq": seq.0,
             }),
         ),
+        Incoming::Presence(presence) => ("presence", json!({"user": presence.user.0, "online": presence.online})),
         Incoming::Favourite { conversation, seq, removed, version } => {
             let what =
                 json!({"conversation": conversation.to_string(), "seq": seq.0, "removed": removed, "version": version});

@@ -32,3 +32,8 @@ pub const PINS: usize = 50;
 pub const JOIN_REQUESTS: usize = 200;
 /// Bytes of the text of such a request. Above it: `Rejected(bad_request)`.
 pub const JOIN_TEXT_BYTES: usize = 512;
+/// Conversations on the list of each of two users that are looked at, before one of them asks the
+/// other for a contact or writes to it first. Those behind them count as not shared.
+pub const MEETING_CONVERSATIONS: usize = 2_000;
+/// Of the groups on both lists, those that are asked.
+pub const MEETING_GROUPS: usize = 500;

@@ -2,6 +2,7 @@
 
 use super::{Outcome, Step};
 use crate::command::{NoteSeen, ShowPresence};
+use crate::effect::Effect;
 use crate::limits;
 use crate::planted::Bug;
 use crate::record::{Seen, User};
@@ -24,6 +25,7 @@ impl Step<'_> {
         let held = self.state.get::<Seen>(&c.user).unwrap_or_default();
         if held.shown_to != c.to && !self.planted(Bug::PresenceShown) {
             self.state.put(&c.user, &Seen { shown_to: c.to, ..held });
+            self.effects.push(Effect::PresenceShown { user: c.user });
         }
         Ok(Reply::Done)
     }

@@ -44,6 +44,7 @@ fn stories_go_everywhere() {
                 Effect::Invited { .. } => "invited",
                 Effect::ProfileChanged { .. } => "profile changed",
                 Effect::ContactChanged { .. } => "contact changed",
+                Effect::PresenceShown { .. } => "presence shown",
                 Effect::PersonalChanged { .. } => "personal changed",
                 Effect::FavouriteChanged { .. } => "favourite changed",
                 Effect::InvitationExpired { .. } => "invitation expired",

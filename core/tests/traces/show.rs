@@ -62,6 +62,7 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         Effect::ProfileChanged { user, profile } => {
             format!("profile of {} {}", name(world, *user), people::described(profile))
         }
+        Effect::PresenceShown { user } => format!("presence of {}", name(world, *user)),
         Effect::FavouriteChanged { user, conversation: of, seq, removed, version } => {
             let (user, of) = (name(world, *user), conversation(world, *of));
             let what = if *removed { "drops" } else { "saves" };

@@ -145,6 +145,7 @@ impl Sink for CimSink {
             | Pushed::Invitation { .. }
             | Pushed::Left { .. }
             | Pushed::Own(_)
+            | Pushed::Presence { .. }
             | Pushed::Signal(_) => return Ok(()),
         };
         self.0.push(item)

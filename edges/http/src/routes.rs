@@ -37,6 +37,7 @@ pub mod signals;
 pub mod streams;
 pub mod uploads;
 pub mod users;
+pub mod watch;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -116,6 +117,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(users::show))
         .routes(routes!(users::presence))
         .routes(routes!(users::own_presence, users::change_presence))
+        .routes(routes!(watch::watch))
         .routes(routes!(users::online))
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::show, contacts::ask, contacts::remark, contacts::end))

@@ -438,6 +438,8 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
             return "invited", {"conversation": item.conversation, "by": item.by}
         case troupe.ProfileChanged():
             return "profile", {"version": item.version}
+        case troupe.PresenceChanged():
+            return "presence", {"user": item.user, "online": item.online}
         case troupe.SignalReceived():
             told = {"conversation": item.conversation, "user": item.user, "device": item.device, "kind": item.kind}
             return "signal", {**told, "payload": item.payload.decode(), "seq": item.seq}

@@ -271,6 +271,7 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return found === undefined ? undefined : one(...found);
     }
     case "changePresence":
+    case "watch":
     case "changeProfile":
     case "showProfile":
     case "changeContact":

@@ -98,6 +98,8 @@ export type Incoming =
   /** A stranger has added this user to a group, or has written to it: see `Client.invitations`. */
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
   | SignalReceived
+  /** A watched user has come, has gone, or shows something else now. Omitted if the application is slow. */
+  | { readonly type: "presence"; readonly user: UserId; readonly online: boolean; readonly lastSeenMs: number }
   /** This user has changed its profile, on any device. A lower `version` is late. */
   | { readonly type: "profileChanged"; readonly own: wire.OwnProfile }
   /** This user's relation to another one has changed, by either. A lower `version` is late. */

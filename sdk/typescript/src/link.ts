@@ -119,6 +119,10 @@ export class Link {
         if (conversation === undefined) return undefined;
         return driver.tell({ type: "favouriteChanged", conversation, seq: at, removed, version });
       }
+      case "presence": {
+        const { userId: user, online, lastSeenMs } = push.value;
+        return driver.tell({ type: "presence", user: userId(user), online, lastSeenMs });
+      }
       case "personalChanged": {
         const { personal } = push.value;
         return personal === undefined ? undefined : driver.tell({ type: "personalChanged", personal });

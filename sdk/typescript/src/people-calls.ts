@@ -8,7 +8,7 @@ import { type Json, listOf, numberOf, profileOf, textOf } from "./json.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
 import type * as wire from "./wire.js";
 
-type Case = "changePresence" | "changeProfile" | "showProfile" | "changeContact" | "showContact" | "listContacts" | "listBlocks" | "report";
+type Case = "changePresence" | "watch" | "changeProfile" | "showProfile" | "changeContact" | "showContact" | "listContacts" | "listBlocks" | "report";
 type PeopleRequest = Extract<ClientRequest, { case: Case }>;
 type Told = [Call, (answer: Json) => Init<ServerMessage>];
 
@@ -22,6 +22,11 @@ export function peopleCallOf(request: PeopleRequest): Told | undefined {
     case "changePresence": {
       const words = ["everyone", "contacts", "no_one"];
       return [{ method: "PUT", path: "/v1/me/presence", body: { shown_to: words[request.value.shownTo] } }, () => DONE];
+    }
+    case "watch": {
+      const body = { users: request.value.userIds.map(String) };
+      const read = ({ users }: Json): Init<ServerMessage> => ({ case: "watched", value: { users: listOf(users).map(presenceOf) } });
+      return [{ method: "PUT", path: "/v1/me/watch", body }, read];
     }
     case "changeProfile": {
       const { request: key, displayName, avatar, about, language, messagesFrom } = request.value;
@@ -95,4 +100,8 @@ export function contactOf({ user_id, state, text, remark, since_ms, version, blo
   const texts = { text: textOf(text), remark: textOf(remark) };
   const numbers = { sinceMs: numberOf(since_ms), version: numberOf(version) };
   return { userId: numberOf(user_id), state: at, ...texts, ...numbers, blocked: blocked === true };
+}
+
+export function presenceOf({ user_id, online, last_seen_ms }: Json): wire.PresencePush {
+  return { userId: numberOf(user_id), online: online === true, lastSeenMs: numberOf(last_seen_ms ?? 0) };
 }

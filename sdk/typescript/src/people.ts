@@ -35,6 +35,14 @@ export abstract class PeopleRequests {
     await this.call({ case: "changePresence", value: { shownTo } }, "done");
   }
 
+  /**
+   * Sets the users whose presence this device hears of; none ends it. Returns the present state of
+   * those that exist. A new connection watches no one.
+   */
+  async watch(users: readonly number[]): Promise<wire.PresencePush[]> {
+    return (await this.call({ case: "watch", value: { userIds: [...users] } }, "watched")).users;
+  }
+
   async changeProfile(texts: ProfileChange, change: Change = {}): Promise<void> {
     await this.call({ case: "changeProfile", value: { request: requestId(change), ...texts } }, "done");
   }

@@ -3,7 +3,7 @@
 import type { Init } from "./codec.js";
 import { bytesOfBase64, eventOf, type Json, numberOf, personalOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
-import { contactOf, ownProfileOf } from "./people-calls.js";
+import { contactOf, ownProfileOf, presenceOf } from "./people-calls.js";
 import { PIECE } from "./signals.js";
 import * as wire from "./wire.js";
 
@@ -34,6 +34,8 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
       return { case: "signal", value: { ...from, ...content } };
     }
+    case "presence":
+      return { case: "presence", value: presenceOf(data) };
     case "piece": {
       const { conversation, user_id, message, index, text } = data;
       const payload = wire.StreamPiece.encode({ message: numberOf(message), index: numberOf(index), text: textOf(text) });

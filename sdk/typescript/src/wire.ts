@@ -394,6 +394,7 @@ export interface ClientFrame {
     | { case: "search"; value: Search }
     | { case: "writePiece"; value: WritePiece }
     | { case: "endStream"; value: EndStream }
+    | { case: "watch"; value: Watch }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -476,6 +477,7 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [290, "search", () => Search, "oneof", "request"],
   [300, "writePiece", () => WritePiece, "oneof", "request"],
   [301, "endStream", () => EndStream, "oneof", "request"],
+  [320, "watch", () => Watch, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -538,6 +540,8 @@ export interface ServerFrame {
     | { case: "hooks"; value: Hooks }
     | { case: "deadEvents"; value: DeadEvents }
     | { case: "found"; value: Found }
+    | { case: "watched"; value: Watched }
+    | { case: "presence"; value: PresencePush }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -599,6 +603,8 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [265, "hooks", () => Hooks, "oneof", "message"],
   [266, "deadEvents", () => DeadEvents, "oneof", "message"],
   [290, "found", () => Found, "oneof", "message"],
+  [320, "watched", () => Watched, "oneof", "message"],
+  [321, "presence", () => PresencePush, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -2412,6 +2418,31 @@ export const ChangePresence = /* @__PURE__ */ message<ChangePresence>("ChangePre
   [1, "shownTo", "enum"],
 ]);
 
+export interface Watch {
+  userIds: number[];
+}
+export const Watch = /* @__PURE__ */ message<Watch>("Watch", [
+  [1, "userIds", "uint64", "repeated"],
+]);
+
+export interface Watched {
+  users: PresencePush[];
+}
+export const Watched = /* @__PURE__ */ message<Watched>("Watched", [
+  [1, "users", () => PresencePush, "repeated"],
+]);
+
+export interface PresencePush {
+  userId: number;
+  online: boolean;
+  lastSeenMs: number;
+}
+export const PresencePush = /* @__PURE__ */ message<PresencePush>("PresencePush", [
+  [1, "userId", "uint64"],
+  [2, "online", "bool"],
+  [3, "lastSeenMs", "uint64"],
+]);
+
 export interface BotScopes {
   read: boolean;
   send: boolean;
@@ -2793,6 +2824,7 @@ export interface Admin {
     | { case: "export"; value: Export }
     | { case: "importEvents"; value: Import }
     | { case: "importAccount"; value: ImportAccount }
+    | { case: "importFile"; value: ImportFile }
     | { case: "listReports"; value: ListReports }
     | { case: "closeReport"; value: CloseReport }
     | undefined;
@@ -2818,6 +2850,7 @@ export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
   [18, "export", () => Export, "oneof", "operation"],
   [19, "importEvents", () => Import, "oneof", "operation"],
   [20, "importAccount", () => ImportAccount, "oneof", "operation"],
+  [21, "importFile", () => ImportFile, "oneof", "operation"],
   [120, "listReports", () => ListReports, "oneof", "operation"],
   [121, "closeReport", () => CloseReport, "oneof", "operation"],
 ]);
@@ -2832,6 +2865,7 @@ export interface AdminAnswer {
     | { case: "settings"; value: Settings }
     | { case: "exported"; value: Exported }
     | { case: "imported"; value: Imported }
+    | { case: "upload"; value: Upload }
     | { case: "reports"; value: Reports }
     | undefined;
 }
@@ -2844,6 +2878,7 @@ export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
   [6, "settings", () => Settings, "oneof", "answer"],
   [7, "exported", () => Exported, "oneof", "answer"],
   [8, "imported", () => Imported, "oneof", "answer"],
+  [9, "upload", () => Upload, "oneof", "answer"],
   [120, "reports", () => Reports, "oneof", "answer"],
 ]);
 
@@ -3112,6 +3147,7 @@ export interface Export {
     | { case: "conversations"; value: ExportConversations }
     | { case: "events"; value: ExportEvents }
     | { case: "positions"; value: ExportPositions }
+    | { case: "file"; value: ExportFile }
     | undefined;
 }
 export const Export = /* @__PURE__ */ message<Export>("Export", [
@@ -3119,6 +3155,7 @@ export const Export = /* @__PURE__ */ message<Export>("Export", [
   [2, "conversations", () => ExportConversations, "oneof", "part"],
   [3, "events", () => ExportEvents, "oneof", "part"],
   [4, "positions", () => ExportPositions, "oneof", "part"],
+  [5, "file", () => ExportFile, "oneof", "part"],
 ]);
 
 export interface ExportAccounts {
@@ -3163,12 +3200,24 @@ export const ExportPositions = /* @__PURE__ */ message<ExportPositions>("ExportP
   [3, "limit", "uint32"],
 ]);
 
+export interface ExportFile {
+  conversation: string;
+  hash: Uint8Array;
+  offset: number;
+}
+export const ExportFile = /* @__PURE__ */ message<ExportFile>("ExportFile", [
+  [1, "conversation", "string"],
+  [2, "hash", "bytes"],
+  [3, "offset", "uint64"],
+]);
+
 export interface Exported {
   part?:
     | { case: "accounts"; value: ExportedAccounts }
     | { case: "conversations"; value: ExportedConversations }
     | { case: "events"; value: Page }
     | { case: "positions"; value: Members }
+    | { case: "file"; value: ExportedFile }
     | undefined;
 }
 export const Exported = /* @__PURE__ */ message<Exported>("Exported", [
@@ -3176,6 +3225,20 @@ export const Exported = /* @__PURE__ */ message<Exported>("Exported", [
   [2, "conversations", () => ExportedConversations, "oneof", "part"],
   [3, "events", () => Page, "oneof", "part"],
   [4, "positions", () => Members, "oneof", "part"],
+  [5, "file", () => ExportedFile, "oneof", "part"],
+]);
+
+export interface ExportedFile {
+  name: string;
+  mediaType: string;
+  size: number;
+  content: Uint8Array;
+}
+export const ExportedFile = /* @__PURE__ */ message<ExportedFile>("ExportedFile", [
+  [1, "name", "string"],
+  [2, "mediaType", "string"],
+  [3, "size", "uint64"],
+  [4, "content", "bytes"],
 ]);
 
 export interface ExportedAccounts {
@@ -3269,6 +3332,27 @@ export const Imported = /* @__PURE__ */ message<Imported>("Imported", [
   [1, "conversation", "string"],
   [2, "head", "uint64"],
   [3, "placed", "uint64"],
+]);
+
+export interface ImportFile {
+  conversation: string;
+  owner: number;
+  hash: Uint8Array;
+  name: string;
+  mediaType: string;
+  size: number;
+  offset: number;
+  content: Uint8Array;
+}
+export const ImportFile = /* @__PURE__ */ message<ImportFile>("ImportFile", [
+  [1, "conversation", "string"],
+  [2, "owner", "uint64"],
+  [3, "hash", "bytes"],
+  [4, "name", "string"],
+  [5, "mediaType", "string"],
+  [6, "size", "uint64"],
+  [7, "offset", "uint64"],
+  [8, "content", "bytes"],
 ]);
 
 export interface ImportAccount {

@@ -416,6 +416,8 @@ function shown(item: Incoming): [string, Json] {
       return ["conversation_added", { ...item }];
     case "conversationRemoved":
       return ["conversation_removed", { ...item }];
+    case "presence":
+      return ["presence", { user: item.user, online: item.online }];
     case "signal":
       return ["signal", { ...item, payload: new TextDecoder().decode(item.payload) }];
     case "cursorMoved":

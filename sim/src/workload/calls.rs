@@ -1,5 +1,6 @@
 //! Devices that call and type: one of the first user calls the second, whose two devices race to
-//! answer. All of them type in groups with changing members. The first user hides its presence.
+//! answer. All of them type in groups with changing members. The first user hides its presence, and the
+//! second watches it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use troupe_client::{Acked, Client, Error, Incoming};
+use troupe_client::{Acked, Client, Error, Incoming, Presence};
 use troupe_core::feature::CallAnswer;
 use troupe_core::record::Viewers;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId, signal};
@@ -57,6 +58,7 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize, devi
                     let id = String::from_utf8_lossy(&payload).into_owned();
                     workload.evidence.signalled(number, (me, from), conversation, &id, seq.0);
                 }
+                Some(Incoming::Presence(presence)) => talker.heard_of(presence),
                 Some(_) => {}
                 None => return,
             },
@@ -65,6 +67,7 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize, devi
                     talker.clone().spawn(Step::Start);
                 } else if user == 1 && talker.rng.range(0, 4) == 0 {
                     tokio::spawn(talker.clone().look_at(other));
+                    tokio::spawn(talker.clone().watch(other));
                 } else {
                     talker.clone().type_somewhere();
                 }
@@ -197,6 +200,21 @@ impl Talker {
         let is_seen = users.iter().any(|user| user.online || user.last_seen.0 > 0);
         if hidden && is_seen {
             self.workload.evidence.wrong(format!("user {} sees the presence of {other}, which hides it", self.me));
+        }
+    }
+
+    /// Watches a user that hides its presence already, so no push may show it.
+    async fn watch(self, other: UserId) {
+        if self.workload.hidden.load(Ordering::SeqCst)
+            && let Ok(Ok(watched)) = timeout(PATIENCE, self.client.watch(&[other])).await
+        {
+            watched.into_iter().for_each(|presence| self.heard_of(presence));
+        }
+    }
+
+    fn heard_of(&self, Presence { user, online, last_seen }: Presence) {
+        if online || last_seen.0 > 0 {
+            self.workload.evidence.wrong(format!("user {} hears the presence of {user}, which hides it", self.me));
         }
     }
 

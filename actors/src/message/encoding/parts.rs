@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use mesh::refusal;
-use troupe_core::{ConversationId, DeviceId, NodeId, Seq, Signal, TokenHash, UserId};
+use troupe_core::{ConversationId, DeviceId, NodeId, Seq, Signal, Timestamp, TokenHash, UserId};
 use troupe_proto::wire::mesh;
 
-use super::super::{Refusal, Session, SubscriptionState};
+use super::super::{PresenceNews, Refusal, Session, Shown, SubscriptionState};
 use super::{Decoded, Garbled};
 
 pub(super) fn refusal_out(refusal: &Refusal) -> mesh::Refusal {
@@ -70,6 +70,47 @@ pub(super) fn signal_in(signal: mesh::Signal) -> Decoded<Signal> {
     let mesh::Signal { conversation, from, device, to, kind, payload, at } = signal;
     let (conversation, from, at) = (conversation_in(&conversation)?, UserId(from), Seq(at));
     Ok(Signal { conversation, from, device, to, kind, payload, at })
+}
+
+pub(super) fn session_watch_out(session: &Session, users: &[UserId]) -> mesh::SessionWatch {
+    mesh::SessionWatch { session: Some(session_out(session)), users: numbers(users) }
+}
+
+pub(super) fn session_watch_in(watch: mesh::SessionWatch) -> Decoded<(Session, Vec<UserId>)> {
+    Ok((session_in(watch.session)?, watch.users.into_iter().map(UserId).collect()))
+}
+
+pub(super) fn watches_out(node: NodeId, watches: &[(UserId, Vec<UserId>)]) -> mesh::Watches {
+    let of = |(user, watchers): &(UserId, Vec<UserId>)| mesh::Watchers { user: user.0, watchers: numbers(watchers) };
+    mesh::Watches { node: node.0, watched: watches.iter().map(of).collect() }
+}
+
+pub(super) fn watches_in(watches: mesh::Watches) -> Vec<(UserId, Vec<UserId>)> {
+    let of = |of: mesh::Watchers| (UserId(of.user), of.watchers.into_iter().map(UserId).collect());
+    watches.watched.into_iter().map(of).collect()
+}
+
+pub(super) fn presences_out(news: &[PresenceNews]) -> mesh::Presences {
+    let of = |news: &PresenceNews| mesh::PresenceNews {
+        user: news.user.0,
+        online: news.shown.online,
+        last_seen_ms: news.shown.last_seen.0,
+        to: numbers(&news.to),
+    };
+    mesh::Presences { news: news.iter().map(of).collect() }
+}
+
+pub(super) fn presences_in(presences: mesh::Presences) -> Vec<PresenceNews> {
+    let of = |news: mesh::PresenceNews| PresenceNews {
+        user: UserId(news.user),
+        shown: Shown { online: news.online, last_seen: Timestamp(news.last_seen_ms) },
+        to: news.to.into_iter().map(UserId).collect(),
+    };
+    presences.news.into_iter().map(of).collect()
+}
+
+fn numbers(users: &[UserId]) -> Vec<u64> {
+    users.iter().map(|user| user.0).collect()
 }
 
 pub(super) fn sessions_in(sessions: Vec<mesh::SessionRef>) -> Decoded<Vec<Session>> {

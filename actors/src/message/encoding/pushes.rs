@@ -52,6 +52,8 @@ pub fn encode_push(push: &Push, level: Level) -> Bytes {
             frame: Some(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
         }),
         Push::Signal(signal) => What::Signal(signal_out(signal)),
+        Push::Watch { session, users } => What::Watch(session_watch_out(session, users)),
+        Push::Presences(news) => What::Presences(presences_out(news)),
         Push::SessionEnded { session, reason } => {
             What::Session(mesh::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
         }
@@ -101,6 +103,11 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             message: Box::new(push.frame.and_then(|frame| frame.message).ok_or(Garbled("push to a user"))?),
         },
         What::Signal(signal) => Push::Signal(signal_in(signal)?),
+        What::Watch(watch) => {
+            let (session, users) = session_watch_in(watch)?;
+            Push::Watch { session, users }
+        }
+        What::Presences(presences) => Push::Presences(presences_in(presences)),
         What::Session(push) => {
             Push::SessionEnded { session: session_in(push.session)?, reason: EndReason::of_code(&push.code) }
         }

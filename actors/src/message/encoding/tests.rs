@@ -6,7 +6,8 @@ use troupe_proto::client::{self, EndReason};
 
 use super::*;
 use crate::message::{
-    ClientRequest, CursorPush, EventPush, Push, Refusal, ServerMessage, Session, SubscriptionState, wire,
+    ClientRequest, CursorPush, EventPush, PresenceNews, Push, Refusal, ServerMessage, Session, Shown,
+    SubscriptionState, wire,
 };
 
 const LEVELS: [Level; 2] = [Level::FIRST, Level::SECOND];
@@ -49,6 +50,8 @@ fn requests() -> Vec<Request> {
             notice: Notice { conversation: group(), seq: Seq(4), sender: UserId(9), kind: 1, preview: "hello".into() },
         }),
         Request::PushKey(PushKey { private: "a".into(), public: "b".into() }),
+        Request::Watch { session: session(), users: vec![UserId(3)] },
+        Request::Watches { node: NodeId(2), watches: vec![(UserId(3), vec![UserId(4)]), (UserId(5), vec![])] },
     ]
 }
 
@@ -119,12 +122,21 @@ fn outcomes() -> Vec<Outcome> {
         Ok(Answer::Summaries(vec![wire::Conversation { head: 3, ..Default::default() }])),
         Ok(Answer::Users(wire::Users { more: true, ..Default::default() })),
         Ok(Answer::Page(wire::Page { head: 9, ..Default::default() })),
+        Ok(Answer::Presences(presences())),
     ]
 }
 
 fn signal() -> Signal {
     let payload = Bytes::from_static(b"any bytes");
     Signal { conversation: group(), from: UserId(2), device: 8, to: 9, kind: 10, payload, at: Seq(4) }
+}
+
+fn presences() -> Vec<PresenceNews> {
+    let shown = Shown { online: true, last_seen: Timestamp(8) };
+    vec![
+        PresenceNews { user: UserId(3), shown, to: vec![UserId(4), UserId(5)] },
+        PresenceNews { user: UserId(3), shown: Shown::default(), to: vec![UserId(6)] },
+    ]
 }
 
 fn pushes() -> Vec<Push> {
@@ -139,6 +151,8 @@ fn pushes() -> Vec<Push> {
         Push::Invitation { user: UserId(9), conversation: group(), by: UserId(2) },
         Push::Own { user: UserId(9), message: Box::new(ServerMessage::Profile(Default::default())) },
         Push::Signal(signal()),
+        Push::Watch { session: session(), users: vec![UserId(3), UserId(4)] },
+        Push::Presences(presences()),
         Push::SessionEnded { session: session(), reason: EndReason::of_code("revoked") },
         Push::SessionEnded { session: session(), reason: EndReason::of_code("a later one") },
     ]

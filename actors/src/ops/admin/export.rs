@@ -1,8 +1,10 @@
-//! Pages of the content of a cluster, for an operator: accounts, conversations, events, positions.
+//! Pages of the content of a cluster, for an operator: accounts, conversations, events, positions,
+//! files.
 
 use std::ops::Range;
 
-use troupe_core::record::{Author, Cursor};
+use troupe_core::machine::file::NO_SUCH_FILE;
+use troupe_core::record::{Author, Cursor, File};
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Slot, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -13,11 +15,12 @@ use wire::exported::Part as Given;
 use super::audit::record;
 use super::{Act, Part, Told, part, walk};
 use crate::message::{Refusal, page_limit, wire};
+use crate::ops::{Found, read_file};
 use crate::passwords::{NO_PASSWORD, UNSET_PASSWORD};
 use crate::service::Service;
 
 const NOTHING: Rejection =
-    Rejection::BadRequest("an export names its part: accounts, conversations, events, positions");
+    Rejection::BadRequest("an export names its part: accounts, conversations, events, positions or a file");
 
 pub(super) async fn export(
     service: &Service,
@@ -36,6 +39,10 @@ pub(super) async fn export(
         Wanted::Events(of) => {
             let slot = client::conversation("export.events.conversation", &of.conversation)?.slot();
             part(service, slot, asker, asked(Wanted::Events(of))).await
+        }
+        Wanted::File(of) => {
+            let slot = client::conversation("export.file.conversation", &of.conversation)?.slot();
+            part(service, slot, asker, asked(Wanted::File(of))).await
         }
         Wanted::Positions(of) => {
             let slot = client::conversation("export.positions.conversation", &of.conversation)?.slot();
@@ -122,6 +129,10 @@ pub(super) fn page(view: &View, slots: Range<u16>, export: &wire::Export) -> Par
             Ok(conversation) => Given::Events(events_of(view, conversation, of)?),
             Err(_) => return Ok(Err(NOTHING.into())),
         },
+        Some(Wanted::File(of)) => match of.conversation.parse() {
+            Ok(conversation) => return Ok(file_of(view, conversation, of)?.map(|file| told(Given::File(file)))),
+            Err(_) => return Ok(Err(NOTHING.into())),
+        },
         Some(Wanted::Positions(of)) => match of.conversation.parse() {
             Ok(conversation) => Given::Positions(positions_of(view, conversation, of)?),
             Err(_) => return Ok(Err(NOTHING.into())),
@@ -194,6 +205,18 @@ fn events_of(view: &View, conversation: ConversationId, of: &wire::ExportEvents)
     let more = events.last().is_some_and(|event| event.seq < head);
     let events = events.iter().map(wire::Event::from).collect();
     Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more, ..wire::Page::default() })
+}
+
+fn file_of(view: &View, conversation: ConversationId, of: &wire::ExportFile) -> Found<wire::ExportedFile> {
+    let hash = match client::file_hash("export.file.hash", &of.hash) {
+        Ok(hash) => hash,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let Some(file) = view.get::<File>(&(conversation, hash))? else {
+        return Ok(Err(Rejection::from(NO_SUCH_FILE).into()));
+    };
+    let content = read_file::content(view, conversation, &file, of.offset)?;
+    Ok(Ok(wire::ExportedFile { name: file.name, media_type: file.media_type, size: file.size, content }))
 }
 
 fn positions_of(

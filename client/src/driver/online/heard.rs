@@ -174,6 +174,7 @@ impl Driver {
                     self.tell(Incoming::Signal { conversation, from, device, kind, payload, seq });
                 }
             }
+            Push::Presence(push) => self.tell(Incoming::Presence(push.into())),
             Push::Cursor(push) => {
                 if let Ok(conversation) = push.conversation.parse() {
                     let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));

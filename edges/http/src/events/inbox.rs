@@ -207,7 +207,9 @@ impl Sink for StreamSink {
                 Some(name) => Item::Hint { name, data: data() },
                 None => return Ok(()),
             },
-            Pushed::Signal(_) => Item::Hint { name: told::name_of_signal(delivery.pushed()), data: data() },
+            Pushed::Signal(_) | Pushed::Presence { .. } => {
+                Item::Hint { name: told::name_of_signal(delivery.pushed()), data: data() }
+            }
         })
     }
 

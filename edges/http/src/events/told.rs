@@ -19,6 +19,7 @@ use crate::routes::event::Event;
 use crate::routes::favourites;
 use crate::routes::me::OwnProfile;
 use crate::routes::personal::Changed;
+use crate::routes::watch::Watched;
 
 /// An event of a conversation's log, of any kind.
 pub const MESSAGE: &str = "message";
@@ -31,6 +32,8 @@ pub const INVITATION: &str = "invitation";
 pub const PROFILE: &str = "profile";
 /// Typing and the like, which no log keeps.
 pub const SIGNAL: &str = "signal";
+/// A watched user has come, has gone, or shows something else now.
+pub const PRESENCE: &str = "presence";
 /// A stream of another member has grown.
 pub const PIECE: &str = "piece";
 /// The caller's relation to a user has changed.
@@ -128,6 +131,7 @@ pub fn data(pushed: &Pushed) -> Bytes {
             json(&Invitation { conversation: conversation.to_string(), invited_by: (*by).into() })
         }
         Pushed::Own(message) => own(message),
+        Pushed::Presence { user, shown } => json(&Watched::from(shown.of(*user))),
         Pushed::Signal(signal) if signal.kind == signal::PIECE => piece(signal),
         Pushed::Signal(signal) => json(&Told {
             conversation: signal.conversation.to_string(),
@@ -144,6 +148,7 @@ pub fn data(pushed: &Pushed) -> Bytes {
 pub fn name_of_signal(pushed: &Pushed) -> &'static str {
     match pushed {
         Pushed::Signal(signal) if signal.kind == signal::PIECE => PIECE,
+        Pushed::Presence { .. } => PRESENCE,
         _ => SIGNAL,
     }
 }

@@ -173,10 +173,20 @@ async fn plain_members_of_a_group_without_contact_do_not_get_to_know_each_other(
     };
     within(listed(&group)).await;
     assert_eq!(ask(&bob, &eve).await.code(403), "no_contact");
+    let write = async |by: &Http, to: &Http, deliver_at_ms: Option<u64>| {
+        let path = format!("/v1/conversations/{}/messages", by.direct(to));
+        by.post(&path, json!({ "text": "hello", "deliver_at_ms": deliver_at_ms })).await
+    };
+    assert_eq!(write(&bob, &eve, None).await.code(403), "no_contact", "nor a first message");
+    let soon = node.platform.clock.now().0 + 3_600_000;
+    assert_eq!(write(&bob, &eve, Some(soon)).await.code(403), "no_contact", "nor a later one");
+    assert_eq!(write(&ann, &eve, None).await.status, 200, "she keeps the group");
+    assert_eq!(write(&eve, &ann, None).await.status, 200);
     assert_eq!(ask(&bob, &ann).await.good()["state"], json!("requested"), "she keeps the group");
     // Another group that both are in lets them.
     let other = ann.group("Friends", &[&bob.user, &eve.user]).await;
     within(listed(&other)).await;
+    assert_eq!(write(&bob, &eve, None).await.status, 200);
     assert_eq!(ask(&bob, &eve).await.good()["state"], json!("requested"));
     ann.delete(&format!("/v1/conversations/{other}/members/{}", bob.user)).await.good();
     let received = async || {
@@ -185,6 +195,7 @@ async fn plain_members_of_a_group_without_contact_do_not_get_to_know_each_other(
         }
     };
     within(received()).await;
+    assert_eq!(write(&bob, &eve, None).await.status, 200, "it has begun");
     assert_eq!(ask(&eve, &bob).await.good()["state"], json!("mutual"), "it answers a request");
     node.stop().await;
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use tokio::time::{interval, timeout};
 use troupe_raft::api::LoginPolicy;
 
-use crate::harness::one_node;
+use crate::harness::{one_node, three_nodes};
 use crate::http::Http;
+use crate::stream::Stream;
 
 /// Asks both ways until they agree: the presence may change between two requests.
 async fn shown(viewer: &Http, user: &Http) -> (bool, Option<u64>) {
@@ -72,4 +73,42 @@ async fn presence_is_shown_to_those_that_the_user_names() {
     assert_eq!(shown(&bob, &ann).await, (false, None));
     assert_eq!(shows("all").await, 400);
     node.stop().await;
+}
+
+/// The next push about this user that says so.
+async fn pushed(stream: &mut Stream, user: &Http, online: bool) -> serde_json::Value {
+    loop {
+        let told = stream.until("presence").await.data;
+        if told["user_id"] == json!(user.user) && told["online"] == json!(online) {
+            return told;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_hears_of_the_users_that_its_session_watches_by_any_node() {
+    let nodes = three_nodes().await;
+    let (ann, bob) = (Http::user(&nodes[0], "ann").await, Http::user(&nodes[1], "bob").await);
+    let mut stream = ann.stream("").await;
+    let elsewhere = Http::of(&nodes[2]).with_token(ann.token());
+    let watch = async |users: serde_json::Value| {
+        let body = json!({ "users": users });
+        elsewhere.with_key(Method::PUT, "/v1/me/watch", None, Some(body)).await
+    };
+    let watched = watch(json!([bob.user])).await.good();
+    assert_eq!(watched["users"][0]["user_id"], json!(bob.user));
+    let online = bob.stream("").await;
+    pushed(&mut stream, &bob, true).await;
+    drop(online);
+    assert!(pushed(&mut stream, &bob, false).await["last_seen_ms"].is_u64());
+    // The next stream of the session has the watch, if it begins soon.
+    drop(stream);
+    let mut stream = ann.stream("").await;
+    pushed(&mut stream, &bob, false).await;
+    assert_eq!(watch(json!([])).await.good(), json!({ "users": [] }));
+    let many: Vec<String> = (1..=201).map(|id| id.to_string()).collect();
+    assert_eq!(watch(json!(many)).await.code(422), "too_many");
+    for node in nodes {
+        node.stop().await;
+    }
 }

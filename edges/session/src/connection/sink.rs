@@ -56,6 +56,7 @@ fn frame(form: &dyn Form, pushed: &Pushed) -> Bytes {
             Message::Invitation(wire::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
         }
         Pushed::Own(message) => message.as_ref().clone(),
+        Pushed::Presence { user, shown } => Message::Presence(shown.of(*user)),
         Pushed::Signal(signal) => Message::Signal(wire::SignalPush {
             conversation: signal.conversation.to_string(),
             user_id: signal.from.0,

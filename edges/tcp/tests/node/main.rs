@@ -19,3 +19,4 @@ mod signals;
 mod three_nodes;
 mod trace;
 mod transfer;
+mod watches;

@@ -44,6 +44,7 @@ Push = (
     | wire.InvitationPush
     | wire.ProfilePush
     | wire.SignalPush
+    | wire.PresencePush
     | wire.ContactPush
     | wire.PersonalPush
     | wire.FavouritePush
@@ -57,6 +58,7 @@ _PUSHES = (
     wire.InvitationPush,
     wire.ProfilePush,
     wire.SignalPush,
+    wire.PresencePush,
     wire.ContactPush,
     wire.PersonalPush,
     wire.FavouritePush,

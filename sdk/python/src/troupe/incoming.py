@@ -166,6 +166,16 @@ class SignalReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """A watched user has come, has gone, or shows something else now. Omitted if the application is slow."""
+
+    user: UserId
+    online: bool
+    # Coarsely; 0: never, or this user may not see it.
+    last_seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     state: State
 
@@ -188,6 +198,7 @@ Incoming = (
     | Invited
     | ProfileChanged
     | SignalReceived
+    | PresenceChanged
     | ContactChanged
     | PersonalChanged
     | FavouriteChanged

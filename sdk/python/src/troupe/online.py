@@ -23,6 +23,7 @@ from .incoming import (
     FavouriteChanged,
     PersonalChanged,
     Invited,
+    PresenceChanged,
     ProfileChanged,
     Restored,
     SignalReceived,
@@ -241,6 +242,8 @@ class Link:
                 state = push.personal or wire.Personal()
                 if (conversation := _readable(state.conversation)) is not None:
                     driver.tell(PersonalChanged(conversation, state))
+            case wire.PresencePush():
+                driver.tell(PresenceChanged(UserId(push.user_id), push.online, push.last_seen_ms))
             case wire.ContactPush():
                 driver.tell(ContactChanged(push.contact or wire.Contact()))
             case _:

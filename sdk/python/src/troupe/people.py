@@ -27,6 +27,13 @@ class PeopleRequests:
         """Sets who sees whether this user is online, and when it last was."""
         await self.call(wire.ChangePresence(shown_to), wire.Done)
 
+    async def watch(self, *users: UserId) -> list[wire.PresencePush]:
+        """Sets the users whose presence this device hears of, as `PresenceChanged`; none ends it.
+
+        Returns the present state of those that exist. A new connection watches no one.
+        """
+        return (await self.call(wire.Watch(list(users)), wire.Watched)).users
+
     async def change_profile(
         self,
         *,

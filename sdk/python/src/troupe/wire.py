@@ -326,6 +326,7 @@ class ClientFrame(Message):
     search: Search | None = None
     write_piece: WritePiece | None = None
     end_stream: EndStream | None = None
+    watch: Watch | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -389,6 +390,8 @@ class ServerFrame(Message):
     hooks: Hooks | None = None
     dead_events: DeadEvents | None = None
     found: Found | None = None
+    watched: Watched | None = None
+    presence: PresencePush | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1701,6 +1704,26 @@ class ChangePresence(Message):
 
 
 @dataclass(slots=True)
+class Watch(Message):
+    user_ids: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Watched(Message):
+    users: list[PresencePush] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PresencePush(Message):
+    user_id: int = 0
+    online: bool = False
+    last_seen_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class BotScopes(Message):
     read: bool = False
     send: bool = False
@@ -1978,6 +2001,7 @@ class Admin(Message):
     export: Export | None = None
     import_events: Import | None = None
     import_account: ImportAccount | None = None
+    import_file: ImportFile | None = None
     list_reports: ListReports | None = None
     close_report: CloseReport | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
@@ -1993,6 +2017,7 @@ class AdminAnswer(Message):
     settings: Settings | None = None
     exported: Exported | None = None
     imported: Imported | None = None
+    upload: Upload | None = None
     reports: Reports | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
@@ -2185,6 +2210,7 @@ class Export(Message):
     conversations: ExportConversations | None = None
     events: ExportEvents | None = None
     positions: ExportPositions | None = None
+    file: ExportFile | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2220,11 +2246,29 @@ class ExportPositions(Message):
 
 
 @dataclass(slots=True)
+class ExportFile(Message):
+    conversation: str = ""
+    hash: bytes = b""
+    offset: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Exported(Message):
     accounts: ExportedAccounts | None = None
     conversations: ExportedConversations | None = None
     events: Page | None = None
     positions: Members | None = None
+    file: ExportedFile | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedFile(Message):
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    content: bytes = b""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2289,6 +2333,19 @@ class Imported(Message):
     conversation: str = ""
     head: int = 0
     placed: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ImportFile(Message):
+    conversation: str = ""
+    owner: int = 0
+    hash: bytes = b""
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    offset: int = 0
+    content: bytes = b""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2462,6 +2519,7 @@ ClientFrame.FIELDS = (
     Field(290, "search", "message", message=Search, explicit=True, oneof="request"),
     Field(300, "write_piece", "message", message=WritePiece, explicit=True, oneof="request"),
     Field(301, "end_stream", "message", message=EndStream, explicit=True, oneof="request"),
+    Field(320, "watch", "message", message=Watch, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -2522,6 +2580,8 @@ ServerFrame.FIELDS = (
     Field(265, "hooks", "message", message=Hooks, explicit=True, oneof="message"),
     Field(266, "dead_events", "message", message=DeadEvents, explicit=True, oneof="message"),
     Field(290, "found", "message", message=Found, explicit=True, oneof="message"),
+    Field(320, "watched", "message", message=Watched, explicit=True, oneof="message"),
+    Field(321, "presence", "message", message=PresencePush, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -3340,6 +3400,17 @@ User.FIELDS = (
 ChangePresence.FIELDS = (
     Field(1, "shown_to", "enum"),
 )
+Watch.FIELDS = (
+    Field(1, "user_ids", "uint64", repeated=True),
+)
+Watched.FIELDS = (
+    Field(1, "users", "message", message=PresencePush, repeated=True),
+)
+PresencePush.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "online", "bool"),
+    Field(3, "last_seen_ms", "uint64"),
+)
 BotScopes.FIELDS = (
     Field(1, "read", "bool"),
     Field(2, "send", "bool"),
@@ -3520,6 +3591,7 @@ Admin.FIELDS = (
     Field(18, "export", "message", message=Export, explicit=True, oneof="operation"),
     Field(19, "import_events", "message", message=Import, explicit=True, oneof="operation"),
     Field(20, "import_account", "message", message=ImportAccount, explicit=True, oneof="operation"),
+    Field(21, "import_file", "message", message=ImportFile, explicit=True, oneof="operation"),
     Field(120, "list_reports", "message", message=ListReports, explicit=True, oneof="operation"),
     Field(121, "close_report", "message", message=CloseReport, explicit=True, oneof="operation"),
 )
@@ -3532,6 +3604,7 @@ AdminAnswer.FIELDS = (
     Field(6, "settings", "message", message=Settings, explicit=True, oneof="answer"),
     Field(7, "exported", "message", message=Exported, explicit=True, oneof="answer"),
     Field(8, "imported", "message", message=Imported, explicit=True, oneof="answer"),
+    Field(9, "upload", "message", message=Upload, explicit=True, oneof="answer"),
     Field(120, "reports", "message", message=Reports, explicit=True, oneof="answer"),
 )
 ListReports.FIELDS = (
@@ -3658,6 +3731,7 @@ Export.FIELDS = (
     Field(2, "conversations", "message", message=ExportConversations, explicit=True, oneof="part"),
     Field(3, "events", "message", message=ExportEvents, explicit=True, oneof="part"),
     Field(4, "positions", "message", message=ExportPositions, explicit=True, oneof="part"),
+    Field(5, "file", "message", message=ExportFile, explicit=True, oneof="part"),
 )
 ExportAccounts.FIELDS = (
     Field(1, "after", "uint64"),
@@ -3678,11 +3752,23 @@ ExportPositions.FIELDS = (
     Field(2, "after", "uint64"),
     Field(3, "limit", "uint32"),
 )
+ExportFile.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hash", "bytes"),
+    Field(3, "offset", "uint64"),
+)
 Exported.FIELDS = (
     Field(1, "accounts", "message", message=ExportedAccounts, explicit=True, oneof="part"),
     Field(2, "conversations", "message", message=ExportedConversations, explicit=True, oneof="part"),
     Field(3, "events", "message", message=Page, explicit=True, oneof="part"),
     Field(4, "positions", "message", message=Members, explicit=True, oneof="part"),
+    Field(5, "file", "message", message=ExportedFile, explicit=True, oneof="part"),
+)
+ExportedFile.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "media_type", "string"),
+    Field(3, "size", "uint64"),
+    Field(4, "content", "bytes"),
 )
 ExportedAccounts.FIELDS = (
     Field(1, "accounts", "message", message=ExportedAccount, repeated=True),
@@ -3726,6 +3812,16 @@ Imported.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "head", "uint64"),
     Field(3, "placed", "uint64"),
+)
+ImportFile.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "owner", "uint64"),
+    Field(3, "hash", "bytes"),
+    Field(4, "name", "string"),
+    Field(5, "media_type", "string"),
+    Field(6, "size", "uint64"),
+    Field(7, "offset", "uint64"),
+    Field(8, "content", "bytes"),
 )
 ImportAccount.FIELDS = (
     Field(1, "name", "string"),
