@@ -2,23 +2,26 @@
 //! bundle without one is incomplete.
 //!
 //! The first part has the accounts, the others the conversations. A conversation is never cut: the
-//! next part begins between two.
+//! next part begins between two. The bytes of files are beside the parts.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use troupe_core::FileHash;
 use troupe_runtime::private;
 
+use crate::blobs::{Blob, Chunks, Verified};
 use crate::input::{self, Lines};
 use crate::line::Line;
 use crate::{Error, Result, hex};
 
 pub const FORMAT: &str = "troupe-bundle";
 /// Raised when an older version could no longer import it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a line. The largest has a message of 64 KiB whose every byte is escaped by six.
 pub const LINE_BYTES: usize = 1024 * 1024;
 /// A part that is larger ends at the next conversation.
@@ -42,6 +45,9 @@ pub struct Manifest {
     pub accounts: u64,
     pub conversations: u64,
     pub events: u64,
+    /// Files, each once.
+    #[serde(default)]
+    pub files: u64,
     pub parts: Vec<Part>,
 }
 
@@ -58,6 +64,7 @@ pub struct Writer {
     directory: PathBuf,
     manifest: Manifest,
     part: Option<Open>,
+    files: BTreeSet<FileHash>,
 }
 
 struct Open {
@@ -88,9 +95,10 @@ impl Writer {
             accounts: 0,
             conversations: 0,
             events: 0,
+            files: 0,
             parts: Vec::new(),
         };
-        Ok(Writer { directory: directory.to_owned(), manifest, part: None })
+        Ok(Writer { directory: directory.to_owned(), manifest, part: None, files: BTreeSet::new() })
     }
 
     /// Writes a line. All accounts come first.
@@ -99,7 +107,7 @@ impl Writer {
             Line::Account(_) => self.manifest.accounts += 1,
             Line::Conversation(_) => self.manifest.conversations += 1,
             Line::Event(_) => self.manifest.events += 1,
-            Line::Member(_) | Line::Position(_) | Line::End(_) => {}
+            Line::File(_) | Line::Member(_) | Line::Position(_) | Line::End(_) => {}
         }
         let begins = matches!(line, Line::Conversation(_));
         let is_first = begins && self.manifest.conversations == 1;
@@ -120,6 +128,15 @@ impl Writer {
         part.lines += 1;
         part.bytes += bytes.len() as u64;
         part.file.write_all(&bytes).map_err(Error::io(&part.name))
+    }
+
+    /// A place for the bytes of a file; `None`: they are here already.
+    pub fn blob(&mut self, hash: FileHash) -> Result<Option<Blob>> {
+        if !self.files.insert(hash) {
+            return Ok(None);
+        }
+        self.manifest.files += 1;
+        Blob::create(&self.directory, hash).map(Some)
     }
 
     fn begin_part(&mut self) -> Result<()> {
@@ -226,21 +243,28 @@ impl Reader {
         }
     }
 
+    /// The bytes of a file.
+    pub fn file(&self, hash: FileHash) -> Result<Chunks> {
+        Chunks::open(&self.directory, hash)
+    }
+
     /// For errors: where the last line stands.
     pub fn place(&self) -> String {
         let open = self.open.as_ref();
         open.map_or_else(|| self.directory.display().to_string(), |(_, lines)| lines.place())
     }
 
-    /// Reads all lines, counts them, and compares the counts with the manifest.
+    /// Reads all lines and files, and compares the counts of the lines with the manifest.
     pub fn verify(&mut self) -> Result<()> {
         self.rewind();
         let (mut accounts, mut conversations, mut events) = (0, 0, 0);
+        let mut files = Verified::default();
         while let Some(line) = self.next_line()? {
             match line {
                 Line::Account(_) => accounts += 1,
                 Line::Conversation(_) => conversations += 1,
                 Line::Event(_) => events += 1,
+                Line::File(file) => files.verify(&self.directory, &file)?,
                 Line::Member(_) | Line::Position(_) | Line::End(_) => {}
             }
         }

@@ -5,17 +5,18 @@
 //! before the export began, and each user in it has an account in it. Conversations stand in an
 //! order that does not depend on ids, so that two clusters of the same content give the same lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use troupe_core::{ConversationId, UserId};
+use bytes::Bytes;
+use troupe_core::{ConversationId, EventKind, FileHash, UserId};
 use troupe_proto::wire::client as wire;
 use wire::export::Part as Wanted;
 use wire::exported::Part as Given;
 
 use crate::bundle::{Manifest, Writer};
 use crate::cluster::{Cluster, other_answer, page};
-use crate::line::{Account, Content, Conversation, End, Event, Line, Member, Position, RoleWord, Status};
+use crate::line::{Account, Content, Conversation, End, Event, FileLine, Line, Member, Position, RoleWord, Status};
 use crate::report::Report;
 use crate::{Error, Result, hex, id_of};
 
@@ -135,6 +136,7 @@ impl<C: Cluster> Export<'_, C> {
         let is_group = conversation.is_group();
         writer.write(&Line::Conversation(conversation))?;
         let mut members = Members::default();
+        let mut seen = BTreeSet::new();
         let mut at = 0;
         while at < head {
             let wanted = Wanted::Events(wire::ExportEvents { conversation: id.to_owned(), after: at, limit: 0 });
@@ -153,6 +155,11 @@ impl<C: Cluster> Export<'_, C> {
                 }
                 at = line.seq;
                 members.see(&line);
+                for hash in files_of(&event.kind) {
+                    if seen.insert(hash) {
+                        self.file(writer, id, hash, &line.sender, report).await?;
+                    }
+                }
                 if matches!(line.what, Content::Unknown { .. }) {
                     report.change("events of a later version, carried as they are", &place);
                 }
@@ -172,6 +179,40 @@ impl<C: Cluster> Export<'_, C> {
             writer.write(&Line::Position(position))?;
         }
         writer.write(&Line::End(End { head }))
+    }
+
+    /// A file of a conversation, in front of the first event that refers to it.
+    async fn file(&self, writer: &mut Writer, id: &str, hash: FileHash, by: &str, report: &mut Report) -> Result<()> {
+        let place = format!("file {hash} of {id}");
+        let Some(mut part) = self.part_of_file(id, hash, 0).await? else {
+            report.change("files that are not in the cluster any more", &place);
+            return Ok(());
+        };
+        let (name, media_type, size) = (part.name.clone(), part.media_type.clone(), part.size);
+        if let Some(mut blob) = writer.blob(hash)? {
+            let mut at = 0;
+            while !part.content.is_empty() {
+                blob.write(&part.content)?;
+                at += part.content.len() as u64;
+                part = match self.part_of_file(id, hash, at).await? {
+                    Some(part) => part,
+                    None => return Err(Error::invalid(place, "it was removed meanwhile: export again")),
+                };
+            }
+            blob.finish()?;
+            report.took("files", 1);
+        }
+        writer.write(&Line::File(FileLine { hash: hash.to_string(), name, media_type, size, by: by.to_owned() }))
+    }
+
+    async fn part_of_file(&self, id: &str, hash: FileHash, offset: u64) -> Result<Option<wire::ExportedFile>> {
+        let of = wire::ExportFile { conversation: id.to_owned(), hash: Bytes::copy_from_slice(&hash.0), offset };
+        match page(self.cluster, self.request, Wanted::File(of), id).await {
+            Ok(Given::File(part)) => Ok(Some(part)),
+            Ok(_) => Err(other_answer(id)),
+            Err(Error::Refused { refused, .. }) if refused.code == "no_such_file" => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Of those that take part at `head`, in order of name.
@@ -197,6 +238,13 @@ impl<C: Cluster> Export<'_, C> {
                 return Ok(positions.into_values().collect());
             }
         }
+    }
+}
+
+fn files_of(kind: &EventKind) -> Vec<FileHash> {
+    match kind {
+        EventKind::Message(body) | EventKind::Edited { body, .. } => body.files(),
+        _ => Vec::new(),
     }
 }
 

@@ -5,6 +5,9 @@
 //! place. So a run that was ended half way is completed by the next one, and one more changes
 //! nothing. A refusal ends its conversation, not the import: the others are taken.
 
+mod closing;
+mod files;
+
 use std::collections::BTreeMap;
 
 use troupe_core::{UserId, event, limits};
@@ -199,7 +202,9 @@ impl<C: Cluster> Import<'_, C> {
         let skips = conversation == Conversation::Everyone && self.options.without_everyone;
         let target = self.target(&conversation);
         let into = target.clone().ok();
-        let mut taking = Taking { into, at: 0, placed: 0, found: 0, positions: 0, refused: None };
+        let conversation_here = into.as_ref().map(|into| into.conversation.clone()).unwrap_or_default();
+        let mut taking =
+            Taking { into, conversation: conversation_here, at: 0, placed: 0, found: 0, positions: 0, refused: None };
         if skips {
             taking.into = None;
             self.report.drop("conversations that were to be left out", &named);
@@ -221,6 +226,15 @@ impl<C: Cluster> Import<'_, C> {
                     }
                     bytes += size;
                     waiting.push(event);
+                }
+                Line::File(file) => {
+                    // The events before it make its group, and its sender a member.
+                    self.send(&mut taking, std::mem::take(&mut waiting), Vec::new()).await?;
+                    bytes = 0;
+                    if taking.goes_on() {
+                        let of = taking.conversation.clone();
+                        files::import(self, bundle, &file, of).await?;
+                    }
                 }
                 Line::Member(member) => drop(said.0.insert(member.user, member.role)),
                 Line::Position(position) => {
@@ -326,6 +340,7 @@ impl<C: Cluster> Import<'_, C> {
             match self.ask(Operation::ImportEvents(import)).await {
                 Ok(Answer::Imported(imported)) => {
                     let reached = imported.head.min(last).max(taking.at);
+                    taking.conversation = imported.conversation;
                     let done = count.min(reached.saturating_sub(taking.at));
                     taking.placed += imported.placed;
                     taking.found += done.saturating_sub(imported.placed);
@@ -353,33 +368,14 @@ impl<C: Cluster> Import<'_, C> {
         taking.refused = bad;
         Ok(())
     }
-
-    /// Disables or deletes an account whose messages are in now.
-    async fn close(&mut self, account: &Account) -> Result<()> {
-        let doing = format!("account {}", account.name);
-        let Some(user) = self.users.get(&account.name) else { return Ok(()) };
-        let shown = self.ask(Operation::ShowAccount(user.to_string())).await.map_err(Error::refused(&doing))?;
-        let Answer::Accounts(page) = shown else { return Err(other_answer(&doing)) };
-        if page.accounts.first().is_some_and(|shown| shown.status == account.status.as_str()) {
-            return Ok(());
-        }
-        let operation = match account.status {
-            Status::Active => return Ok(()),
-            Status::Disabled => Operation::DisableAccount(user.to_string()),
-            Status::Deleted => Operation::DeleteAccount(user.to_string()),
-        };
-        let word = account.status.as_str();
-        let request = id_of(&[word.as_bytes(), self.source.as_bytes(), account.name.as_bytes()]);
-        ask(self.cluster, request, operation).await.map_err(Error::refused(&doing))?;
-        self.report.took(&format!("accounts {word} again"), 1);
-        Ok(())
-    }
 }
 
 /// One conversation under way.
 struct Taking {
     /// `None`: it is passed over.
     into: Option<wire::Import>,
+    /// Its id in the cluster; empty: it is not known yet.
+    conversation: String,
     /// The last event that is in.
     at: u64,
     placed: u64,

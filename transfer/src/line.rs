@@ -1,7 +1,7 @@
 //! The lines of a bundle. Each is one JSON object with one key, which says what it is.
 //!
-//! The lines of a conversation stand together: its beginning, its events in order of seq, its
-//! members, the read positions, its end. Members follow from the events, so they are a check and a
+//! The lines of a conversation stand together: its beginning, its events in order of seq, each file
+//! before the first event that refers to it, its members, the read positions, its end. Members follow from the events, so they are a check and a
 //! help for readers.
 
 mod words;
@@ -15,7 +15,7 @@ use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, U
 use crate::hex;
 pub use crate::line::call::Call;
 pub use crate::line::digits::id_from;
-pub use crate::line::parts::{End, Member, Position};
+pub use crate::line::parts::{End, FileLine, Member, Position};
 pub use crate::line::role::RoleWord;
 
 mod call;
@@ -29,6 +29,7 @@ mod size;
 pub enum Line {
     Account(Account),
     Conversation(Conversation),
+    File(FileLine),
     Event(Event),
     Member(Member),
     Position(Position),

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use troupe_core::FileHash;
 use troupe_transfer::bundle::{LINE_BYTES, Reader, Writer};
-use troupe_transfer::line::{Account, Content, Conversation, End, Event, Line, Status};
+use troupe_transfer::line::{Account, Content, Conversation, End, Event, FileLine, Line, Status};
 
 fn account(name: &str) -> Line {
     Line::Account(Account {
@@ -76,8 +77,8 @@ fn damage_is_noticed() {
         (
             "a later version",
             "manifest.json",
-            |text| text.replace("\"version\": 1", "\"version\": 2"),
-            "up to version 1",
+            |text| text.replace("\"version\": 2", "\"version\": 3"),
+            "up to version 2",
         ),
         ("other counts", "manifest.json", |text| text.replace("\"events\": 2", "\"events\": 3"), "counts"),
         ("a path", "manifest.json", |text| text.replace("accounts.jsonl", "../accounts.jsonl"), "no name of a part"),
@@ -103,4 +104,36 @@ fn a_bundle_without_its_manifest_was_never_finished() {
     drop(writer);
     let error = read(folder.path()).expect_err("it is not finished");
     assert!(error.contains("never finished"), "{error}");
+}
+
+#[test]
+fn files_are_beside_the_lines_each_once_and_verified() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes: Vec<u8> = (0..200_000_u32).map(|at| at as u8).collect();
+    let hash = FileHash::of_file(&bytes).expect("it has bytes");
+    let mut writer = Writer::create(folder.path(), "a test", "a test", 3).expect("an empty folder");
+    let mut blob = writer.blob(hash).expect("a place").expect("it is new");
+    bytes.chunks(70_001).for_each(|part| blob.write(part).expect("written"));
+    blob.finish().expect("it is this file");
+    assert!(writer.blob(hash).expect("no error").is_none(), "it is here already");
+    let (name, media_type, size) = ("a.bin".to_owned(), String::new(), bytes.len() as u64);
+    let file = Line::File(FileLine { hash: hash.to_string(), name, media_type, size, by: "ann".to_owned() });
+    let mut all = lines();
+    all.insert(3, file);
+    all.iter().for_each(|line| writer.write(line).expect("written"));
+    assert_eq!(writer.finish(4).expect("finished").files, 1);
+    assert_eq!(read(folder.path()), Ok(all));
+    let reader = Reader::open(folder.path()).expect("a bundle");
+    let mut chunks = reader.file(hash).expect("the file");
+    assert_eq!(chunks.from(65_536 + 7).expect("readable"), bytes[65_543..131_072]);
+    assert!(chunks.from(size).expect("readable").is_empty());
+    // Other bytes under the same name.
+    fs::write(folder.path().join("files").join(hash.to_string()), &bytes[1..]).expect("writable");
+    assert!(read(folder.path()).expect_err("it is damaged").contains("not those of this file"));
+    let mut blob = Writer::create(&folder.path().join("other"), "a test", "a test", 3)
+        .and_then(|mut writer| writer.blob(hash))
+        .expect("a place")
+        .expect("it is new");
+    blob.write(b"other").expect("written");
+    assert!(blob.finish().expect_err("it is another file").to_string().contains("not those of this file"));
 }

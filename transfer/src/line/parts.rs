@@ -1,8 +1,21 @@
-//! Lines of a bundle besides events: members, positions, and the end of a conversation.
+//! Lines of a bundle besides events: files, members, positions, and the end of a conversation.
 
 use serde::{Deserialize, Serialize};
 
 use super::RoleWord;
+
+/// A file of the conversation, whose bytes are in the folder `files` under its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileLine {
+    /// 64 digits in hex: a chain over its chunks, as in `troupe_core::file`.
+    pub hash: String,
+    pub name: String,
+    pub media_type: String,
+    pub size: u64,
+    /// The sender of the next event, which refers to it.
+    pub by: String,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use troupe_core::content::{Attachment, File};
 use troupe_core::record::Author;
+use troupe_core::{Body, FileHash, limits};
 use troupe_proto::wire::client as wire;
 use troupe_transfer::bundle::{Manifest, Reader};
 use troupe_transfer::cluster::{Cluster, Refused};
@@ -90,6 +92,42 @@ async fn reads(client: &mut Client, conversation: &str, seq: u64) {
     assert!(matches!(answer, ServerMessage::Done(_)), "{answer:?}");
 }
 
+/// Bytes of two chunks.
+fn picture() -> Vec<u8> {
+    (0..100_000_u32).map(|at| at as u8).collect()
+}
+
+/// Uploads a file and sends a message with it.
+async fn shares(client: &mut Client, conversation: &str) {
+    let (bytes, upload) = (picture(), client.fresh_id());
+    let (conversation, size) = (conversation.to_owned(), bytes.len() as u64);
+    let create = wire::CreateUpload {
+        conversation: conversation.clone(),
+        upload: upload.clone(),
+        name: "a.bin".into(),
+        size,
+        ..Default::default()
+    };
+    assert!(matches!(client.ask(Ask::CreateUpload(create)).await, ServerMessage::Upload(_)));
+    for (number, content) in bytes.chunks(limits::CHUNK_BYTES).enumerate() {
+        let write = wire::WriteChunk {
+            conversation: conversation.clone(),
+            upload: upload.clone(),
+            offset: (number * limits::CHUNK_BYTES) as u64,
+            content: Bytes::copy_from_slice(content),
+        };
+        assert!(matches!(client.ask(Ask::WriteChunk(write)).await, ServerMessage::Upload(_)));
+    }
+    let hash = FileHash::of_file(&bytes).expect("it has bytes");
+    let hash = Bytes::copy_from_slice(&hash.0);
+    let file = Attachment { hash, name: "a.bin".into(), size, media_type: String::new() };
+    let body = Body::from(File { file: Some(file), caption: String::new() });
+    let client_message_id = client.fresh_id();
+    let body = Some(wire::Body { kind: body.kind, content: body.content, context: None });
+    let send = wire::Send { conversation, client_message_id, after: Bytes::new(), body };
+    assert!(matches!(client.ask(Ask::Send(send)).await, ServerMessage::SendAck(_)));
+}
+
 /// A bit of everything that a bundle carries.
 async fn live(node: &Node) {
     use wire::change_group::Change;
@@ -101,6 +139,7 @@ async fn live(node: &Node) {
     ann.send(&pair, "psst \u{1f600}\n\"quoted\"").await;
     bob.send(&pair, "yes?").await;
     reads(&mut ann, &pair, 2).await;
+    shares(&mut bob, &pair).await;
     let team = ann.create_group("Team", &[bob.user, carol.user]).await;
     let first = ann.send(&team, "the first").await.seq;
     for number in 0..600 {
@@ -129,10 +168,18 @@ async fn live(node: &Node) {
     }
 }
 
+/// The direct conversation of a user that has one.
+async fn list_direct(client: &mut Client) -> String {
+    let list = client.ask(Ask::ListConversations(wire::ListConversations::default())).await;
+    let ServerMessage::Conversations(list) = list else { panic!("no list") };
+    let direct = list.conversations.into_iter().find(|it| it.conversation.starts_with('d'));
+    direct.expect("a direct conversation").conversation
+}
+
 /// All parts of two bundles are equal, byte for byte.
 fn are_equal(a: &Manifest, b: &Manifest) {
     assert_ne!(a.source, b.source);
-    let counts = |of: &Manifest| (of.accounts, of.conversations, of.events);
+    let counts = |of: &Manifest| (of.accounts, of.conversations, of.events, of.files);
     assert_eq!(counts(a), counts(b));
     assert_eq!(a.parts, b.parts);
 }
@@ -144,7 +191,7 @@ async fn a_round_trip_is_equal_and_a_second_import_changes_nothing() {
     let from = one_node_that_invites().await;
     live(&from).await;
     let before = exported(std::slice::from_ref(&from), &first, true).await;
-    assert_eq!((before.accounts, before.conversations), (4, 4));
+    assert_eq!((before.accounts, before.conversations, before.files), (4, 4, 1));
     assert!(before.events > 610);
 
     let nodes = three_nodes().await;
@@ -163,6 +210,11 @@ async fn a_round_trip_is_equal_and_a_second_import_changes_nothing() {
     // Users come in with the passwords that they had, and find what they had.
     let mut bob = nodes[1].greeted().await;
     bob.log_in("bob", "phone").await;
+    let hash = FileHash::of_file(&picture()).expect("it has bytes");
+    let pair = list_direct(&mut bob).await;
+    let read = wire::ReadFile { conversation: pair, hash: Bytes::copy_from_slice(&hash.0), offset: 65_536 };
+    let part = bob.ask(Ask::ReadFile(read)).await;
+    assert!(matches!(part, ServerMessage::FilePart(part) if part.content == picture()[65_536..]));
     let list = bob.ask(Ask::ListConversations(wire::ListConversations::default())).await;
     let ServerMessage::Conversations(list) = list else { panic!("no list") };
     let team = list.conversations.iter().find(|it| it.name == "Team of three").expect("the group");
