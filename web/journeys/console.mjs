@@ -63,6 +63,13 @@ export async function an_administrator_has_a_console({ demo, browser }) {
   await page.click('[data-act="save-csv"]');
   const lines = readFileSync(await (await saving).path(), "utf8").split("\r\n");
   assert.ok(lines[1].startsWith(`${names[0]},`) && lines[2].startsWith(`${names[1]},`), lines.join("|"));
+  // Its last login is known, and a role that reads only.
+  await page.fill('[data-act="search-user"]', name);
+  await page.waitForSelector('.console li:has-text("Last login")');
+  await page.click('.console button[aria-pressed]:text-is("Make auditor")');
+  await page.waitForSelector(`code:text-is("troupe user set-role ${name} auditor --as alice")`);
+  await page.click('[data-act="run"]');
+  await page.waitForSelector('.console button[aria-pressed]:text-is("Take the auditor\'s role away")');
   // Reports, invitations, settings, and what all of it has left in the audit log.
   const [bob, carol] = [await User.login(demo, "bob"), await User.login(demo, "carol")];
   const reason = fresh("too loud ");
@@ -93,5 +100,29 @@ export async function the_console_is_for_administrators_only({ demo, browser }) 
   const page = await open(visitor, demo, "bob");
   await page.waitForSelector('.console:has-text("does not administer the cluster")');
   assert.equal(await page.locator('[role="tab"]').count(), 0);
+  await visitor.close();
+}
+
+export async function an_auditor_sees_the_console_without_its_buttons({ demo, browser }) {
+  const alice = await User.login(demo, "alice");
+  const carol = await User.login(demo, "carol");
+  const group = await carol.group(fresh("seen "), []);
+  await alice.ask("POST", `/v1/admin/users/${carol.id}/role`, { role: "auditor" }, randomBytes(16).toString("hex"));
+  const visitor = await Visitor.of(browser);
+  const page = await open(visitor, demo, "carol");
+  await page.waitForSelector('.console:has-text("This account is an auditor")');
+  await page.waitForSelector(".matrix");
+  assert.equal(await page.locator('[data-act="chaos"], [data-act="storm"]').count(), 0);
+  await page.click("#console-users");
+  await page.waitForSelector('.console li:has-text("alice")');
+  assert.equal(await page.locator('[data-act="new-name"], [data-act="bulk"]').count(), 0);
+  await page.click('button[aria-label="Actions for alice"]');
+  await page.waitForSelector('.console h3:text-is("Sessions")');
+  assert.equal(await page.locator(".console .danger").count(), 0);
+  await page.click("#console-groups");
+  await page.waitForSelector(`.console th:has-text("${group}")`);
+  await page.click("#console-settings");
+  await page.waitForSelector("fieldset:disabled");
+  await alice.ask("POST", `/v1/admin/users/${carol.id}/role`, { role: "user" }, randomBytes(16).toString("hex"));
   await visitor.close();
 }

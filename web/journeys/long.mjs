@@ -286,3 +286,16 @@ export async function a_million_messages_scroll({ demo, browser }) {
   await visitor.close();
 }
 a_million_messages_scroll.mostMs = 3_000_000;
+
+/** A storm of the console ends with a good verdict, and its orders are shown as command lines. */
+export async function a_storm_of_the_console_ends_with_its_verdict({ demo, browser }) {
+  const visitor = await Visitor.of(browser);
+  const page = await visitor.open(demo.link("alice"));
+  await page.waitForSelector(".sidebar li");
+  await page.goto(`${demo.url()}/console`);
+  await page.click('[data-act="storm"]');
+  await page.waitForSelector('.console code:has-text("troupe chaos kill")');
+  await page.waitForSelector('[data-act="storm-verdict"]', { timeout: 120_000 * PATIENCE });
+  assert.match(await page.textContent('[data-act="storm-verdict"]'), /Every acknowledged message/);
+  await visitor.close();
+}

@@ -163,6 +163,34 @@ export async function axe_finds_nothing_in_newer_parts({ demo, browser }) {
       await page.keyboard.press("Escape");
       if (act === "search") await page.keyboard.press("Escape");
     }
+    // Messages that are chosen, and forwarded.
+    const deed = async (name) => {
+      const line = page.locator(`.line:has-text("${word}")`).last();
+      await line.hover();
+      await line.locator('[data-act="more"]').click();
+      await line.locator(`[data-deed="${name}"]`).click();
+    };
+    await deed("check");
+    await page.waitForSelector(".chosen");
+    await look("chosen messages");
+    await deed("forward");
+    await page.waitForSelector("dialog fieldset input");
+    await look("forward");
+    await page.keyboard.press("Escape");
+    await page.click('.chat header [data-act="room"]');
+    await page.click('dialog [data-act="files"]');
+    await page.waitForSelector('dialog [data-act="kind"]');
+    await look("files");
+    await page.keyboard.press("Escape");
+    await page.click('.chat header [data-act="group"]');
+    await page.click('dialog [data-act="make-hook"]');
+    await page.selectOption('dialog [data-act="hooks"] select', "3");
+    await look("a new hook");
+    await page.keyboard.press("Escape");
+    if ((options.viewport?.width ?? 1280) < 720) await page.click(".back");
+    await page.click('.sidebar header [data-act="settings"]');
+    await page.click('dialog [data-act="make-bot"]');
+    await look("a new bot");
     await visitor.close();
   }
 }

@@ -20,6 +20,26 @@ addEventListener("fetch", (event) => {
   event.respondWith(answer(event.request, pathname));
 });
 
+/** A push has the conversation, and the beginning of the text where the cluster sends it. */
+addEventListener("push", (event) => {
+  const { conversation = "", preview } = event.data?.json() ?? {};
+  const body = preview || (navigator.language.startsWith("zh") ? "新消息" : "A new message");
+  event.waitUntil(registration.showNotification("Troupe", { body, tag: conversation, data: { conversation } }));
+});
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(`/#/c/${encodeURIComponent(event.notification.data?.conversation ?? "")}`));
+});
+
+/** In the page that is there, or in another one. */
+async function open(address) {
+  const [page] = await clients.matchAll({ type: "window" });
+  if (page === undefined) return clients.openWindow(address);
+  await page.focus();
+  return page.navigate(address);
+}
+
 /** A node that starts refuses its page, so only a good answer replaces the kept one. */
 async function answer(request, path) {
   const cache = await caches.open(CACHE);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { freshSecret } from "../src/console/admin";
 import { cellOf, type Cluster } from "../src/console/cluster";
-import { command, quoted, span } from "../src/console/commands";
+import { BACKUPS, backupLine, command, quoted, span } from "../src/console/commands";
 import { csvOf, usersOf } from "../src/console/csv";
 import { drawn, type Point } from "../src/console/history";
 import { quantile, rate, readingOf } from "../src/console/metrics";
@@ -32,6 +32,13 @@ test("arguments of command lines are quoted", () => {
   expect([quoted("ann"), quoted("o'neil x"), quoted("$(id)"), quoted("")]).toEqual(["ann", "'o'\\''neil x'", "'$(id)'", "''"]);
   expect(command("al ice", "user", "disable", "b;c")).toBe("troupe user disable 'b;c' --as 'al ice'");
   expect([span(86_400), span(7_200), span(120), span(90), span(0)]).toEqual(["1d", "2h", "2m", "90s", "0s"]);
+});
+
+test("lines about backups name the cluster ports of all nodes", () => {
+  const addresses = ["a:7800", "[::1]:7801"];
+  expect(backupLine("keep", addresses)).toBe("troupe backup keep /var/lib/troupe-backups --cluster 'a:7800,[::1]:7801' --token-file token --last 7 --weekly 4");
+  expect(backupLine("take", ["a:7800", "b:7800"])).toBe("troupe backup --cluster a:7800,b:7800 --token-file token NAME");
+  for (const what of BACKUPS) expect(backupLine(what, addresses)).not.toContain("undefined");
 });
 
 test("metrics become rates and quantiles between two readings", () => {

@@ -1,6 +1,6 @@
 import { type Acked, clientMessageId, Rejected, seq, type SentMessage, Unavailable } from "troupe-chat";
 import { expect, test, vi } from "vitest";
-import { expiryOf, withReaction } from "../src/core/entry";
+import { expiryOf, withReaction, wordings } from "../src/core/entry";
 import { PAGE, Timeline } from "../src/core/timeline";
 import { rowsOf } from "../src/core/rows";
 import { event, idOf, Log, ME, reacted, ROOM, text } from "./values";
@@ -253,4 +253,35 @@ test("a load that fails for the moment is tried again, where the view was opened
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("a message grows by its pieces, and one that was missed is read", async () => {
+  const log = new Log(3);
+  const { timeline } = over(log);
+  await timeline.open();
+  const context = { replyTo: 0, thread: 0, mentions: [], mentionsEveryone: false, expiresInMs: 0, stream: true };
+  const begun = event(4, { kind: "message", bodyKind: 1, content: new Uint8Array(0), text: "", context });
+  log.events.push(begun);
+  timeline.live(begun);
+  const now = (): unknown => {
+    const content = timeline.find(4)?.event.content;
+    return [content?.kind === "message" && content.text, timeline.find(4)?.pieces];
+  };
+  expect(now()).toEqual(["", 0]);
+  timeline.grow(4, 0, "one ");
+  timeline.grow(4, 0, "one ");
+  timeline.grow(4, 1, "two ");
+  expect(now()).toEqual(["one two ", 2]);
+  const bytes = new TextEncoder().encode("one two three four ");
+  log.states.set(seq(4), { seq: 4, erased: false, edits: [], body: { kind: 1, content: bytes, context: undefined }, streaming: true, pieces: 4, deleted: false } as never);
+  timeline.grow(4, 3, "four ");
+  await vi.waitFor(() => expect(now()).toEqual(["one two three four ", 4]));
+  const ended = event(5, { kind: "streamEnded", to: seq(4), bodyKind: 1, content: bytes, text: "one two three four five", aborted: false });
+  log.events.push(ended);
+  timeline.live(ended);
+  expect(now()).toEqual(["one two three four five", undefined]);
+  const found = timeline.find(4);
+  expect(found !== undefined && wordings(found)).toBe(0);
+  timeline.grow(4, 5, "late");
+  expect(now()).toEqual(["one two three four five", undefined]);
 });

@@ -28,6 +28,7 @@ export class Log implements Source {
   readonly events: Event[] = [];
   asked = 0;
   readonly polls = new Map<ReturnType<typeof seq>, wire.PollState>();
+  readonly states = new Map<ReturnType<typeof seq>, wire.MessageState>();
   failing: Error | undefined;
   /** Places that this device holds. */
   held: number[] = [];
@@ -66,6 +67,6 @@ export class Log implements Source {
       if (sender === ME) held.mine = !content.removed;
       reactions.set(content.to, [...counts.filter((one) => one !== held), held].filter(({ users }) => users > 0));
     }
-    return { events, head: seq(this.events.length), more, reactions, states: new Map(), polls: this.polls };
+    return { events, head: seq(this.events.length), more, reactions, states: this.states, polls: this.polls };
   }
 }

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { en, languageOf, zh } from "../src/ui/words";
+import * as page from "../src/ui/words";
+import { en as laterEn, zh as laterZh } from "../src/ui/words/later";
+
+const { languageOf } = page;
+
+const [en, zh] = [{ ...page.en, later: laterEn }, { ...page.zh, later: laterZh }];
 
 function places(value: object, path = ""): string[] {
   return Object.entries(value).flatMap(([key, inner]) => (typeof inner === "object" ? places(inner, `${path}${key}.`) : [`${path}${key}`]));

@@ -4,7 +4,7 @@ import type { Call, Calls } from "./calls.js";
 import type { Init } from "./codec.js";
 import { ProtocolError } from "./errors.js";
 import { hex } from "./ids.js";
-import { type Json, listOf, numberOf, sessionOf, textOf } from "./json.js";
+import { type Json, listOf, numberOf, objectOf, sessionOf, textOf } from "./json.js";
 import type * as wire from "./wire.js";
 
 type Operation = NonNullable<wire.Admin["operation"]>;
@@ -53,6 +53,10 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
       const { account, admin } = operation.value;
       return [{ method: "POST", path: `${user(account)}/admin`, body: { admin } }, () => DONE];
     }
+    case "setRole": {
+      const { account, role } = operation.value;
+      return [{ method: "POST", path: `${user(account)}/role`, body: { role } }, () => DONE];
+    }
     case "accountSessions": {
       const read = ({ sessions }: Json): Told => ({ case: "sessions", value: { sessions: listOf(sessions).map(sessionOf) } });
       return [{ method: "GET", path: `${user(operation.value)}/sessions` }, read];
@@ -62,6 +66,13 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
       const query = words({ after: after || undefined, limit: limit || undefined });
       return [{ method: "GET", path: `/v1/admin/reports${query}` }, ({ reports, more }) => {
         return { case: "reports", value: { reports: listOf(reports).map(reportOf), more: more === true } };
+      }];
+    }
+    case "listGroups": {
+      const { after, limit } = operation.value;
+      const query = words({ after: after || undefined, limit: limit || undefined });
+      return [{ method: "GET", path: `/v1/admin/groups${query}` }, ({ groups, more }) => {
+        return { case: "groups", value: { groups: listOf(groups).map(groupOf), more: more === true } };
       }];
     }
     case "closeReport": {
@@ -102,6 +113,9 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
     case "export":
     case "importEvents":
     case "importAccount":
+    case "importFile":
+    case "importProfile":
+    case "importContact":
       return undefined;
   }
 }
@@ -125,17 +139,35 @@ function accounts(list: readonly Json[], more: unknown = false): Told {
 
 function accountOf(account: Json): wire.Account {
   const [createdMs, passwordSetMs] = [numberOf(account["created_ms"]), numberOf(account["password_set_ms"])];
+  const last = objectOf(account["last_login"] ?? {});
   return {
     userId: numberOf(account["user_id"]),
     name: textOf(account["name"]),
     status: textOf(account["status"]),
     admin: account["admin"] === true,
+    role: textOf(account["role"]),
     oneTimePassword: account["one_time_password"] === true,
     createdMs,
     // The API names the time of the first password, where the protocol has zero.
     passwordSetMs: passwordSetMs === createdMs ? 0 : passwordSetMs,
     sessions: numberOf(account["sessions"]),
     online: account["online"] === true,
+    lastLoginMs: numberOf(last["at_ms"] ?? 0),
+    lastLoginFrom: textOf(last["from"] ?? ""),
+  };
+}
+
+function groupOf(group: Json): wire.GroupRow {
+  return {
+    conversation: textOf(group["conversation"]),
+    name: textOf(group["name"]),
+    members: numberOf(group["members"]),
+    head: numberOf(group["head"]),
+    fileBytes: numberOf(group["file_bytes"]),
+    lastMs: numberOf(group["last_ms"]),
+    createdMs: numberOf(group["created_ms"]),
+    open: group["open"] === true,
+    disbanded: group["disbanded"] === true,
   };
 }
 

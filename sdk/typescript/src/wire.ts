@@ -2825,8 +2825,12 @@ export interface Admin {
     | { case: "importEvents"; value: Import }
     | { case: "importAccount"; value: ImportAccount }
     | { case: "importFile"; value: ImportFile }
+    | { case: "importProfile"; value: ImportProfile }
+    | { case: "importContact"; value: ExportedContact }
     | { case: "listReports"; value: ListReports }
     | { case: "closeReport"; value: CloseReport }
+    | { case: "setRole"; value: SetRole }
+    | { case: "listGroups"; value: ListGroups }
     | undefined;
 }
 export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
@@ -2851,8 +2855,12 @@ export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
   [19, "importEvents", () => Import, "oneof", "operation"],
   [20, "importAccount", () => ImportAccount, "oneof", "operation"],
   [21, "importFile", () => ImportFile, "oneof", "operation"],
+  [22, "importProfile", () => ImportProfile, "oneof", "operation"],
+  [23, "importContact", () => ExportedContact, "oneof", "operation"],
   [120, "listReports", () => ListReports, "oneof", "operation"],
   [121, "closeReport", () => CloseReport, "oneof", "operation"],
+  [240, "setRole", () => SetRole, "oneof", "operation"],
+  [241, "listGroups", () => ListGroups, "oneof", "operation"],
 ]);
 
 export interface AdminAnswer {
@@ -2867,6 +2875,7 @@ export interface AdminAnswer {
     | { case: "imported"; value: Imported }
     | { case: "upload"; value: Upload }
     | { case: "reports"; value: Reports }
+    | { case: "groups"; value: Groups }
     | undefined;
 }
 export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
@@ -2880,6 +2889,7 @@ export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
   [8, "imported", () => Imported, "oneof", "answer"],
   [9, "upload", () => Upload, "oneof", "answer"],
   [120, "reports", () => Reports, "oneof", "answer"],
+  [240, "groups", () => Groups, "oneof", "answer"],
 ]);
 
 export interface ListReports {
@@ -2930,6 +2940,56 @@ export const CloseReport = /* @__PURE__ */ message<CloseReport>("CloseReport", [
   [2, "note", "string"],
 ]);
 
+export interface ListGroups {
+  after: string;
+  limit: number;
+}
+export const ListGroups = /* @__PURE__ */ message<ListGroups>("ListGroups", [
+  [1, "after", "string"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Groups {
+  groups: GroupRow[];
+  more: boolean;
+}
+export const Groups = /* @__PURE__ */ message<Groups>("Groups", [
+  [1, "groups", () => GroupRow, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface GroupRow {
+  conversation: string;
+  name: string;
+  members: number;
+  head: number;
+  fileBytes: number;
+  lastMs: number;
+  createdMs: number;
+  open: boolean;
+  disbanded: boolean;
+}
+export const GroupRow = /* @__PURE__ */ message<GroupRow>("GroupRow", [
+  [1, "conversation", "string"],
+  [2, "name", "string"],
+  [3, "members", "uint32"],
+  [4, "head", "uint64"],
+  [5, "fileBytes", "uint64"],
+  [6, "lastMs", "uint64"],
+  [7, "createdMs", "uint64"],
+  [8, "open", "bool"],
+  [9, "disbanded", "bool"],
+]);
+
+export interface SetRole {
+  account: string;
+  role: string;
+}
+export const SetRole = /* @__PURE__ */ message<SetRole>("SetRole", [
+  [1, "account", "string"],
+  [2, "role", "string"],
+]);
+
 export interface ListAccounts {
   after: number;
   limit: number;
@@ -2958,6 +3018,9 @@ export interface Account {
   passwordSetMs: number;
   sessions: number;
   online: boolean;
+  lastLoginMs: number;
+  lastLoginFrom: string;
+  role: string;
 }
 export const Account = /* @__PURE__ */ message<Account>("Account", [
   [1, "userId", "uint64"],
@@ -2969,6 +3032,9 @@ export const Account = /* @__PURE__ */ message<Account>("Account", [
   [7, "passwordSetMs", "uint64"],
   [8, "sessions", "uint32"],
   [9, "online", "bool"],
+  [240, "lastLoginMs", "uint64"],
+  [241, "lastLoginFrom", "string"],
+  [242, "role", "string"],
 ]);
 
 export interface CreateAccount {
@@ -3148,6 +3214,7 @@ export interface Export {
     | { case: "events"; value: ExportEvents }
     | { case: "positions"; value: ExportPositions }
     | { case: "file"; value: ExportFile }
+    | { case: "contacts"; value: ExportContacts }
     | undefined;
 }
 export const Export = /* @__PURE__ */ message<Export>("Export", [
@@ -3156,6 +3223,7 @@ export const Export = /* @__PURE__ */ message<Export>("Export", [
   [3, "events", () => ExportEvents, "oneof", "part"],
   [4, "positions", () => ExportPositions, "oneof", "part"],
   [5, "file", () => ExportFile, "oneof", "part"],
+  [6, "contacts", () => ExportContacts, "oneof", "part"],
 ]);
 
 export interface ExportAccounts {
@@ -3200,6 +3268,17 @@ export const ExportPositions = /* @__PURE__ */ message<ExportPositions>("ExportP
   [3, "limit", "uint32"],
 ]);
 
+export interface ExportContacts {
+  after: number;
+  afterOther: number;
+  limit: number;
+}
+export const ExportContacts = /* @__PURE__ */ message<ExportContacts>("ExportContacts", [
+  [1, "after", "uint64"],
+  [2, "afterOther", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
 export interface ExportFile {
   conversation: string;
   hash: Uint8Array;
@@ -3218,6 +3297,7 @@ export interface Exported {
     | { case: "events"; value: Page }
     | { case: "positions"; value: Members }
     | { case: "file"; value: ExportedFile }
+    | { case: "contacts"; value: ExportedContacts }
     | undefined;
 }
 export const Exported = /* @__PURE__ */ message<Exported>("Exported", [
@@ -3226,6 +3306,7 @@ export const Exported = /* @__PURE__ */ message<Exported>("Exported", [
   [3, "events", () => Page, "oneof", "part"],
   [4, "positions", () => Members, "oneof", "part"],
   [5, "file", () => ExportedFile, "oneof", "part"],
+  [6, "contacts", () => ExportedContacts, "oneof", "part"],
 ]);
 
 export interface ExportedFile {
@@ -3259,6 +3340,7 @@ export interface ExportedAccount {
   createdMs: number;
   passwordHash: string;
   bornWithCluster: boolean;
+  profile?: OwnProfile | undefined;
 }
 export const ExportedAccount = /* @__PURE__ */ message<ExportedAccount>("ExportedAccount", [
   [1, "userId", "uint64"],
@@ -3269,6 +3351,39 @@ export const ExportedAccount = /* @__PURE__ */ message<ExportedAccount>("Exporte
   [6, "createdMs", "uint64"],
   [7, "passwordHash", "string"],
   [8, "bornWithCluster", "bool"],
+  [9, "profile", () => OwnProfile, "optional"],
+]);
+
+export interface ExportedContacts {
+  contacts: ExportedContact[];
+  more: boolean;
+  next: number;
+  nextOther: number;
+  rows: number;
+}
+export const ExportedContacts = /* @__PURE__ */ message<ExportedContacts>("ExportedContacts", [
+  [1, "contacts", () => ExportedContact, "repeated"],
+  [2, "more", "bool"],
+  [3, "next", "uint64"],
+  [4, "nextOther", "uint64"],
+  [5, "rows", "uint32"],
+]);
+
+export interface ExportedContact {
+  userId: number;
+  otherId: number;
+  wants: boolean;
+  text: string;
+  remark: string;
+  blocked: boolean;
+}
+export const ExportedContact = /* @__PURE__ */ message<ExportedContact>("ExportedContact", [
+  [1, "userId", "uint64"],
+  [2, "otherId", "uint64"],
+  [3, "wants", "bool"],
+  [4, "text", "string"],
+  [5, "remark", "string"],
+  [6, "blocked", "bool"],
 ]);
 
 export interface ExportedConversations {
@@ -3353,6 +3468,15 @@ export const ImportFile = /* @__PURE__ */ message<ImportFile>("ImportFile", [
   [6, "size", "uint64"],
   [7, "offset", "uint64"],
   [8, "content", "bytes"],
+]);
+
+export interface ImportProfile {
+  userId: number;
+  profile?: OwnProfile | undefined;
+}
+export const ImportProfile = /* @__PURE__ */ message<ImportProfile>("ImportProfile", [
+  [1, "userId", "uint64"],
+  [2, "profile", () => OwnProfile, "optional"],
 ]);
 
 export interface ImportAccount {

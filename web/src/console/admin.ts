@@ -23,6 +23,9 @@ export function freshSecret(): string {
 }
 
 export class Admin {
+  /** This account reads and changes nothing. The servers refuse its changes. */
+  isAuditor = false;
+
   constructor(private readonly client: Pick<Client, "call">) {}
 
   async users(): Promise<wire.Account[]> {
@@ -56,6 +59,17 @@ export class Admin {
     await this.ask({ case: "resetPassword", value: { account, password } }, "done");
   }
 
+  /** The role of the account of this page, which decides what the page offers. */
+  async look(me: string): Promise<void> {
+    const { accounts } = await this.ask({ case: "showAccount", value: me }, "accounts");
+    this.isAuditor = accounts[0]?.role === "auditor";
+  }
+
+  /** `user`, `auditor` or `admin`. */
+  async setRole(account: string, role: string): Promise<void> {
+    await this.ask({ case: "setRole", value: { account, role } }, "done");
+  }
+
   async setAdmin(account: string, admin: boolean): Promise<void> {
     await this.ask({ case: "setAdmin", value: { account, admin } }, "done");
   }
@@ -67,6 +81,11 @@ export class Admin {
   /** An empty device: all of them. */
   async endSessions(account: string, device: string): Promise<void> {
     await this.ask({ case: "endSessions", value: { account, device } }, "done");
+  }
+
+  /** A page of groups behind `after`; empty: the first one. */
+  groups(after: string): Promise<wire.Groups> {
+    return this.ask({ case: "listGroups", value: { after, limit: 0 } }, "groups");
   }
 
   async reports(): Promise<wire.ReportRow[]> {

@@ -12,18 +12,27 @@ export interface Reaction {
   readonly mine: boolean;
 }
 
+/** A message is the same line before and after it has its place. */
+export function keyOf(sender: number, clientMessageId: string): string {
+  return `m${sender}-${clientMessageId}`;
+}
+
 /** An event, and what later events have changed about it. */
 export interface Entry {
   readonly event: Event;
+  /** Of its line. */
+  readonly key: string;
   readonly reactions: readonly Reaction[];
   /** Reactions up to this seq are counted. */
   readonly countedTo: number;
-  /** The seqs of its edits, oldest first. */
+  /** The seqs of its edits, oldest first. The end of a message that has grown is the first one. */
   readonly edits: readonly number[];
   /** Its content is gone: why, as far as the events in memory say it. Undefined: it is there. */
   readonly gone: "recalled" | "vanished" | "erased" | undefined;
   /** Its user has deleted it for itself: no line shows it. */
   readonly isHidden: boolean;
+  /** Pieces of a message that grows still. Undefined: it does not. */
+  readonly pieces: number | undefined;
   /** Of a poll that has votes, or that is closed. */
   readonly poll: Poll | undefined;
 }
@@ -46,11 +55,31 @@ function reasonOf(seq: number, events: readonly Event[]): "recalled" | "vanished
 
 /** An event without what later ones have changed about it, which are among `events`. */
 export function freshEntry(event: Event, events: readonly Event[] = []): Entry {
-  const rest = { reactions: [], countedTo: event.seq, edits: [], isHidden: false, poll: undefined };
+  const rest = { key: keyOf(event.sender, event.clientMessageId), reactions: [], countedTo: event.seq, edits: [], isHidden: false, pieces: growing(event), poll: undefined };
   // An erased edit is no message of its own: it stays what it is, and no line shows it.
   const isErasedMessage = isErased(event) && event.content.kind === "unsupported" && event.content.number === MESSAGE;
   if (!isErasedMessage) return { event, gone: undefined, ...rest };
   return { event: { ...event, content: { kind: "message", ...NO_BODY } }, gone: reasonOf(event.seq, events), ...rest };
+}
+
+/** How often its sender has given it another text. */
+export function wordings({ event, edits }: Entry): number {
+  return growing(event) === undefined ? edits.length : Math.max(edits.length - 1, 0);
+}
+
+/** A message that was begun as a stream has no pieces yet. */
+function growing({ content }: Event): number | undefined {
+  return content.kind === "message" && content.context?.stream === true ? 0 : undefined;
+}
+
+/** A message with the next piece of its text. Undefined: pieces before it are missing. */
+export function withPiece(entry: Entry, index: number, piece: string): Entry | undefined {
+  const { event, pieces } = entry;
+  const { content } = event;
+  if (pieces === undefined || content.kind !== "message" || entry.gone !== undefined || index < pieces) return entry;
+  if (index > pieces) return undefined;
+  const text = (content.text ?? "") + piece;
+  return { ...entry, pieces: pieces + 1, event: { ...event, content: { ...content, text, content: new TextEncoder().encode(text) } } };
 }
 
 export function pollOf(page: HistoryPage, at: number): Poll | undefined {
@@ -65,7 +94,9 @@ export function entryOf(event: Event, page: HistoryPage): Entry {
   const reactions = counted.map(({ emoji, users, mine }) => ({ emoji, users, mine }));
   const countedTo = Math.max(page.head, event.seq);
   const state = page.states.get(event.seq);
-  const entry = { ...fresh, reactions, countedTo, poll: pollOf(page, event.seq), isHidden: state?.deleted === true };
+  // Without a state it has ended, or has not grown: the state of one that grows says so.
+  const pieces = fresh.pieces === undefined || state?.streaming !== true ? undefined : state.pieces;
+  const entry = { ...fresh, reactions, countedTo, pieces, poll: pollOf(page, event.seq), isHidden: state?.deleted === true };
   const { content } = fresh.event;
   if (state === undefined || content.kind !== "message") return entry;
   const edits = state.edits.map(Number);

@@ -2,27 +2,41 @@
 
 const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000];
 
+/** The last day that was asked for, and its end. */
+let [lastDay, lastEnd] = [0, 0];
+
 /** Midnight before a time, in the zone of the browser. */
 export function dayOf(timeMs: number): number {
+  if (timeMs >= lastDay && timeMs < lastEnd) return lastDay;
   const day = new Date(timeMs);
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
+  const [year, month, date] = [day.getFullYear(), day.getMonth(), day.getDate()];
+  [lastDay, lastEnd] = [new Date(year, month, date).getTime(), new Date(year, month, date + 1).getTime()];
+  return lastDay;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function format(tag: string, options: Intl.DateTimeFormatOptions, timeMs: number): string {
-  const key = `${tag} ${JSON.stringify(options)}`;
+/** `name` stands for the options. */
+function format(tag: string, name: string, options: Intl.DateTimeFormatOptions, timeMs: number): string {
+  const key = `${tag} ${name}`;
   let made = formats.get(key);
   if (made === undefined) formats.set(key, (made = new Intl.DateTimeFormat(tag, options)));
   return made.format(timeMs);
 }
 
+/** The last minute that was asked for: messages of a flood have the same one. */
+let last = { tag: "", minute: Number.NaN, text: "" };
+
 export function timeText(tag: string, timeMs: number): string {
-  return format(tag, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, timeMs);
+  const minute = Math.floor(timeMs / MINUTE);
+  if (last.tag !== tag || last.minute !== minute) {
+    last = { tag, minute, text: format(tag, "time", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, timeMs) };
+  }
+  return last.text;
 }
 
 export function fullTime(tag: string, timeMs: number): string {
-  return format(tag, { dateStyle: "medium", timeStyle: "medium" }, timeMs);
+  return format(tag, "full", { dateStyle: "medium", timeStyle: "medium" }, timeMs);
 }
 
 /** `undefined`: neither today nor yesterday. */
@@ -35,15 +49,15 @@ export function nearDay(timeMs: number, nowMs: number): "today" | "yesterday" | 
 
 export function dayText(tag: string, timeMs: number, nowMs: number): string {
   const isThisYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear();
-  return format(tag, { weekday: "short", month: "long", day: "numeric", ...(isThisYear ? {} : { year: "numeric" }) }, timeMs);
+  return format(tag, `day${isThisYear}`, { weekday: "short", month: "long", day: "numeric", ...(isThisYear ? {} : { year: "numeric" }) }, timeMs);
 }
 
 /** As the list of conversations shows it: a time, a weekday, or a date. */
 export function listTime(tag: string, timeMs: number, nowMs: number): string {
   if (timeMs === 0) return "";
   if (timeMs >= dayOf(nowMs)) return timeText(tag, timeMs);
-  if (nowMs - timeMs < 6 * DAY) return format(tag, { weekday: "short" }, timeMs);
-  return format(tag, { month: "numeric", day: "numeric" }, timeMs);
+  if (nowMs - timeMs < 6 * DAY) return format(tag, "weekday", { weekday: "short" }, timeMs);
+  return format(tag, "date", { month: "numeric", day: "numeric" }, timeMs);
 }
 
 /** `5 minutes ago`. */
@@ -119,14 +133,18 @@ export function marksOf(text: string): Mark[] {
 
 /** Whether a text is one to three emoji and nothing else: it is shown large. */
 export function isOnlyEmoji(text: string): boolean {
-  if (text.length > 40) return false;
+  // Of most texts the first test says it, which costs little.
+  if (text.length > 40 || !/\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(text)) return false;
   const signs = [...GRAPHEMES.segment(text.trim())].map(({ segment }) => segment);
   return signs.length > 0 && signs.length <= 3 && signs.every((sign) => /\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(sign));
 }
 
 /** The sign of a name in its circle. */
 export function initialOf(name: string): string {
-  const { value } = GRAPHEMES.segment(name.trim())[Symbol.iterator]().next();
+  const text = name.trim();
+  // Below the signs that combine, a letter is one.
+  if (/^[!-~](?:[ -\u02ff]|$)/.test(text)) return text.charAt(0).toLocaleUpperCase();
+  const { value } = GRAPHEMES.segment(text)[Symbol.iterator]().next();
   return (value?.segment ?? "?").toLocaleUpperCase();
 }
 

@@ -1,7 +1,7 @@
 /** The lines of a conversation on the screen, out of its timeline. */
 
 import { type Event, isErased } from "troupe-chat";
-import type { Entry } from "./entry";
+import { type Entry, keyOf } from "./entry";
 import type { Pending, Timeline } from "./timeline";
 
 export type Row =
@@ -10,7 +10,7 @@ export type Row =
   | { readonly is: "start"; readonly key: string }
   /** A change of the group, or an event that this version does not know. */
   | { readonly is: "note"; readonly key: string; readonly event: Event }
-  | { readonly is: "message"; readonly key: string; readonly entry: Entry; readonly isOwn: boolean; readonly opens: boolean; readonly closes: boolean }
+  | { readonly is: "message"; readonly key: string; readonly entry: Entry; readonly isOwn: boolean; readonly opens: boolean }
   | { readonly is: "pending"; readonly key: string; readonly pending: Pending; readonly opens: boolean };
 
 /** Events that change earlier messages, and the steps of a call, are no lines. */
@@ -35,17 +35,42 @@ export interface Shown {
   readonly dayOf: (timeMs: number) => number;
 }
 
-/** A message is the same line before and after it has its place. */
-export function keyOf(sender: number, clientMessageId: string): string {
-  return `m${sender}-${clientMessageId}`;
+/** Rows that may have gone between two others, before all rows are looked through. */
+const NEAR = 64;
+
+/** The rows of the last call, which come in the same order again. */
+class Earlier {
+  private at = 0;
+  private places: Map<string, number> | undefined;
+
+  constructor(private readonly rows: readonly Row[]) {}
+
+  /** The last row of this key. */
+  take(key: string): Row | undefined {
+    for (let at = this.at; at < this.at + NEAR; at++) {
+      const row = this.rows[at];
+      if (row === undefined) break;
+      if (row.key === key) return this.found(at);
+    }
+    // Behind the last one there are new rows only.
+    if (this.at >= this.rows.length) return undefined;
+    this.places ??= new Map(this.rows.map((row, at) => [row.key, at]));
+    const at = this.places.get(key);
+    return at === undefined ? undefined : this.found(at);
+  }
+
+  private found(at: number): Row | undefined {
+    this.at = at + 1;
+    return this.rows[at];
+  }
 }
 
 /** `before`: the lines of the last call. Unchanged ones are the same objects. */
 export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, before: readonly Row[] = []): Row[] {
-  const held = new Map(before.map((row) => [row.key, row]));
+  const earlier = new Earlier(before);
   const rows: Row[] = [];
   const put = (row: Row): void => {
-    const old = held.get(row.key);
+    const old = earlier.take(row.key);
     rows.push(old !== undefined && isSame(old, row) ? old : row);
   };
   let day = Number.NaN;
@@ -53,11 +78,17 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
   let isMarked = unreadAfter === undefined;
   const visible = timeline.entries.filter(({ event, isHidden }) => !isHidden && !SILENT.has(event.content.kind) && !isErased(event));
   if (timeline.isLoaded && timeline.atStart && visible.length + timeline.pending.length > 0) put({ is: "start", key: "start" });
-  visible.forEach((entry, at) => {
+  /** Clocks of nodes may differ: a day may come twice. */
+  const days = new Map<number, number>();
+  for (const entry of visible) {
     const { event } = entry;
     const today = dayOf(event.timeMs);
     const isNewDay = today !== day;
-    if (isNewDay) put({ is: "day", key: `day${today}-${event.seq}`, dayMs: today });
+    if (isNewDay) {
+      const time = days.get(today) ?? 0;
+      days.set(today, time + 1);
+      put({ is: "day", key: time === 0 ? `day${today}` : `day${today}-${time}`, dayMs: today });
+    }
     day = today;
     let isDivided = isNewDay;
     if (!isMarked && event.seq > (unreadAfter ?? 0) && event.sender !== me && event.content.kind === "message") {
@@ -67,14 +98,12 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
     if (event.content.kind !== "message") {
       put({ is: "note", key: `n${event.seq}`, event });
       last = undefined;
-      return;
+      continue;
     }
-    const next = visible[at + 1]?.event;
     const opens = isDivided || last === undefined || !isOneBlock(last, event);
-    const closes = next === undefined || next.content.kind !== "message" || !isOneBlock(event, next) || dayOf(next.timeMs) !== today;
-    put({ is: "message", key: keyOf(event.sender, event.clientMessageId), entry, isOwn: event.sender === me, opens, closes });
+    put({ is: "message", key: entry.key, entry, isOwn: event.sender === me, opens });
     last = event;
-  });
+  }
   // Messages without a place stand behind the head.
   if (timeline.atEnd || !timeline.isLoaded) {
     let isFirst = last === undefined || last.sender !== me;
@@ -92,7 +121,7 @@ function isOneBlock(one: Event, next: Event): boolean {
 
 function isSame(one: Row, other: Row): boolean {
   if (one.is === "message" && other.is === "message") {
-    return one.entry === other.entry && one.opens === other.opens && one.closes === other.closes;
+    return one.entry === other.entry && one.opens === other.opens;
   }
   if (one.is === "pending" && other.is === "pending") return one.pending === other.pending && one.opens === other.opens;
   return one.is === other.is && one.key === other.key;

@@ -4,6 +4,7 @@ import {
   Client,
   type ClientOptions,
   type ConversationId,
+  type ConversationView,
   direct,
   type Event,
   EVERYONE,
@@ -14,14 +15,16 @@ import {
   signals,
   type State,
   TroupeError,
-  type wire,
+  wire,
 } from "troupe-chat";
 import { Calls } from "./calls";
 import { Contacts } from "./contacts";
 import { Files } from "./files";
 import { isMuted, Own } from "./own";
+import { Pace } from "./pace";
 import { People } from "./people";
 import { Pins } from "./pins";
+import { Presence } from "./presence";
 import { Saved } from "./saved";
 import { Settings } from "./settings";
 import { Timeline } from "./timeline";
@@ -54,9 +57,6 @@ export interface Positions {
   readonly read: number;
 }
 
-/** Milliseconds between two drawings of a flood, in a tab that is seen and in one that is not. */
-const [DRAW_MS, HIDDEN_MS] = [50, 100];
-
 export class Session {
   readonly client: Client;
   readonly people: People;
@@ -67,8 +67,11 @@ export class Session {
   readonly pins: Pins;
   readonly saved: Saved;
   readonly settings: Settings;
-  /** Changes with every change of a timeline, at most once per frame. */
+  readonly presence: Presence;
+  /** Changes with every change of a timeline, at most once per drawing. */
   readonly drawn = new Value(0);
+  /** The list of the client as it is drawn: a flood changes it once per drawing. */
+  readonly list = new Value<readonly ConversationView[]>([]);
   /** Positions of members, by conversation and user. */
   readonly positions = new Value<ReadonlyMap<string, ReadonlyMap<number, Positions>>>(new Map());
   readonly invitations = new Value(0);
@@ -84,8 +87,10 @@ export class Session {
   /** When this user was reported as typing. At infinity: the conversation takes no such reports. */
   private readonly told = new Map<string, number>();
   private readonly stopsTyping = new Map<string, ReturnType<typeof setTimeout>>();
-  private isDirty = false;
-  private drawnMs = 0;
+  /** What else the next drawing shows. */
+  private isListNew = false;
+  private isJudged = false;
+  private readonly pace = new Pace(() => this.draw());
 
   constructor(
     options: ClientOptions,
@@ -99,8 +104,13 @@ export class Session {
     this.pins = new Pins(this.client);
     this.saved = new Saved(this.client);
     this.settings = new Settings(this.client);
+    this.presence = new Presence(this.client);
     this.own = new Own(this.client, (state) => this.personal(state));
     this.calls = new Calls(this.client, (conversation) => this.peerOf(conversation));
+    this.client.conversationList.subscribe(() => {
+      this.isListNew = true;
+      this.pace.ask();
+    });
     // Own names for contacts are names as well.
     this.contacts.all.subscribe(() => this.people.known.set(new Map(this.people.known.get())));
   }
@@ -113,7 +123,7 @@ export class Session {
 
   /** Its timeline, loaded or not. */
   timeline(id: string): Timeline {
-    const held = this.timelines.get(id) ?? new Timeline(id, this.client, () => this.draw());
+    const held = this.timelines.get(id) ?? new Timeline(id, this.client, () => this.pace.ask());
     // The latest is the last one.
     this.timelines.delete(id);
     this.timelines.set(id, held);
@@ -202,6 +212,8 @@ export class Session {
         if (userId !== undefined && name !== undefined) this.people.learn([{ userId, name, profile: item.own.profile }]);
         return;
       }
+      case "presence":
+        return this.presence.take(item);
       case "contactChanged":
         return this.contacts.take(item.contact);
       case "personalChanged":
@@ -234,7 +246,7 @@ export class Session {
     this.calls.event(conversation, event);
     this.pins.event(conversation, event);
     this.settings.event(conversation, event);
-    this.verdict.set(this.judge.verdict());
+    this.judged();
     this.timelines.get(conversation)?.live(event);
   }
 
@@ -254,6 +266,10 @@ export class Session {
   private signal(signal: SignalReceived): void {
     const { conversation, user, kind } = signal;
     this.calls.signal(signal);
+    if (kind === signals.PIECE) {
+      const { message, index, text } = wire.StreamPiece.decode(signal.payload);
+      return this.timelines.get(conversation)?.grow(message, index, text);
+    }
     if (kind === signals.TYPING) this.typed(conversation, user, "typing");
     else if (kind === signals.RECORDING) this.typed(conversation, user, "recording");
     else if (kind === signals.STOPPED) this.typed(conversation, user, undefined);
@@ -261,6 +277,8 @@ export class Session {
 
   private typed(conversation: string, user: number, doing: Doing | undefined): void {
     const key = `${conversation} ${user}`;
+    // Each message ends what its sender did, and most did nothing.
+    if (doing === undefined && !this.stopsTyping.has(key)) return;
     clearTimeout(this.stopsTyping.get(key));
     this.stopsTyping.delete(key);
     if (doing !== undefined) this.stopsTyping.set(key, setTimeout(() => this.typed(conversation, user, undefined), TYPES_MS));
@@ -275,6 +293,7 @@ export class Session {
 
   private async cameOnline(): Promise<void> {
     void this.contacts.load();
+    this.presence.online();
     this.saved.stale();
     for (const conversation of this.pins.all.get().keys()) void this.pins.load(conversation);
     await this.countInvitations();
@@ -319,7 +338,7 @@ export class Session {
         queueMicrotask(() => stop());
         this.followed.delete(id);
       }
-      this.verdict.set(this.judge.verdict());
+      this.judged();
       this.timelines.get(conversation)?.moved(message);
     });
   }
@@ -328,22 +347,21 @@ export class Session {
     return this.ways.get(id)?.queuedMs ?? Date.now();
   }
 
-  /**
-   * Many changes, one drawing: a single one is drawn in the next frame, and a flood leaves frames to
-   * the keyboard. A hidden tab gets no frames, so it draws by a timer.
-   */
+  /** A key was pressed: it is shown before anything else. */
+  key(): void {
+    this.pace.key();
+  }
+
+  private judged(): void {
+    this.isJudged = true;
+    this.pace.ask();
+  }
+
+  /** What is read on the screen changes the list, so the list is the last one. */
   private draw(): void {
-    if (this.isDirty) return;
-    this.isDirty = true;
-    const run = (): void => {
-      this.isDirty = false;
-      this.drawnMs = performance.now();
-      this.drawn.set(this.drawn.get() + 1);
-    };
-    const isVisible = (): boolean => document.visibilityState === "visible";
-    const soon = (): void => void (isVisible() ? requestAnimationFrame(run) : setTimeout(run, 0));
-    const restMs = (isVisible() ? DRAW_MS : HIDDEN_MS) - (performance.now() - this.drawnMs);
-    if (restMs <= 0) soon();
-    else setTimeout(soon, restMs);
+    this.drawn.set(this.drawn.get() + 1);
+    if (this.isListNew) this.list.set(this.client.conversationList.get());
+    if (this.isJudged) this.verdict.set(this.judge.verdict());
+    [this.isListNew, this.isJudged] = [false, false];
   }
 }

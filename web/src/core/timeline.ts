@@ -15,7 +15,7 @@ import {
   TroupeError,
   type UserId,
 } from "troupe-chat";
-import { type Entry, entryOf, expiryOf, freshEntry, NO_BODY, pollOf, withReaction } from "./entry";
+import { type Entry, entryOf, expiryOf, freshEntry, NO_BODY, pollOf, withPiece, withReaction } from "./entry";
 
 /** Events that are kept while the reader is at one end: the other end is loaded again. */
 const MOST = 2_000;
@@ -47,7 +47,7 @@ export interface Source {
 
 export class Timeline {
   /** Oldest first, without gaps. */
-  entries: readonly Entry[] = [];
+  entries: Entry[] = [];
   pending: readonly Pending[] = [];
   /** There is nothing before the first entry that this user may see. */
   atStart = false;
@@ -65,6 +65,8 @@ export class Timeline {
   /** Polls with votes that are not counted yet, and whether a question is on its way. */
   private readonly voted = new Set<number>();
   private isCounting = false;
+  /** Growing messages that are being read again. */
+  private readonly rereading = new Set<number>();
   private expiring: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -158,6 +160,38 @@ export class Timeline {
     }
     this.apply(event);
     this.changed();
+  }
+
+  /** A message has grown by a piece. After a gap its text is read again. */
+  grow(seq: number, index: number, piece: string): void {
+    const target = this.find(seq);
+    if (target === undefined) return;
+    const grown = withPiece(target, index, piece);
+    if (grown === undefined) return void this.reread(seq);
+    if (grown === target) return;
+    this.exchange(target, grown);
+    this.changed();
+  }
+
+  private async reread(seq: number): Promise<void> {
+    if (this.rereading.has(seq)) return;
+    this.rereading.add(seq);
+    try {
+      const page = await this.source.historyAfter(this.id, seq - 1, 1);
+      const [event, target] = [page.events.find((one) => one.seq === seq), this.find(seq)];
+      if (event === undefined || target === undefined) return;
+      this.exchange(target, entryOf(event, page));
+      this.changed();
+    } catch (error) {
+      // The next piece asks again, and the end has all of the text.
+      if (!(error instanceof TroupeError)) throw error;
+    } finally {
+      this.rereading.delete(seq);
+    }
+  }
+
+  private exchange(target: Entry, next: Entry): void {
+    this.entries = this.entries.map((entry) => (entry === target ? next : entry));
   }
 
   /** The cluster was restored, or events were missed: nothing in memory is certain. */
@@ -259,10 +293,14 @@ export class Timeline {
   }
 
   private put(behind: readonly Entry[]): void {
-    const all = [...this.entries, ...behind];
-    if (all.length > MOST) this.atStart = false;
-    this.entries = all.slice(-MOST);
-    this.expire();
+    // A flood comes one by one: the array is no other one for each event.
+    this.entries.push(...behind);
+    const over = this.entries.length - MOST;
+    if (over > 0) {
+      this.atStart = false;
+      this.entries.splice(0, over);
+    }
+    if (behind.some(({ event }) => expiryOf(event) !== undefined)) this.expire();
   }
 
   /** What an event changes about entries before it. Edits and recalls belong here too. */
@@ -280,7 +318,7 @@ export class Timeline {
     if (target === undefined || target.countedTo >= event.seq) return;
     const reactions = withReaction(target.reactions, emoji, removed ? -1 : 1, event.sender === this.source.user);
     const changed = { ...target, reactions, countedTo: event.seq };
-    this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
+    this.exchange(target, changed);
   }
 
   /** The body of an edit, or why the content is gone. */
@@ -293,8 +331,7 @@ export class Timeline {
     const { bodyKind, content, text } = typeof change === "string" ? NO_BODY : change;
     const event = { ...target.event, content: { ...target.event.content, bodyKind, content, text } };
     const edits = gone === undefined ? [...target.edits, by] : target.edits;
-    const changed = { ...target, event, edits, gone };
-    this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
+    this.exchange(target, { ...target, event, edits, gone, pieces: undefined });
   }
 
   /** The votes of an event depend on earlier ones, so they are asked for, all of a moment at once. */

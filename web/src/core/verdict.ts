@@ -37,8 +37,8 @@ export class Judge {
   private readonly lost = new Set<string>();
   private readonly duplicated = new Set<string>();
   private inOrder = true;
-  /** The own messages of each log by their places, with their numbers. */
-  private readonly logs = new Map<string, Map<number, string>>();
+  /** Acknowledged messages whose places the log has not shown yet, by these places. */
+  private readonly awaited = new Map<string, string>();
 
   sends(id: string, conversation: string, nowMs: number): void {
     if (this.messages.has(id)) return;
@@ -57,6 +57,7 @@ export class Judge {
     this.acknowledged += 1;
     this.longest = Math.max(this.longest, nowMs - own.sentMs);
     if (own.placedSeq !== undefined && own.placedSeq !== seq) this.lost.add(id);
+    if (own.placedSeq === undefined) this.await(placeOf(own.conversation, seq), id);
     this.ordered(own);
   }
 
@@ -66,11 +67,9 @@ export class Judge {
 
   /** The log of a conversation has this own message at this place. */
   places(id: string, conversation: string, seq: number): void {
-    const log = this.logs.get(conversation) ?? new Map<number, string>();
-    this.logs.set(conversation, log);
-    log.set(seq, id);
     const own = this.messages.get(id);
     if (own === undefined) return;
+    this.awaited.delete(placeOf(conversation, seq));
     if (own.placedSeq !== undefined && own.placedSeq !== seq) this.duplicated.add(id);
     if (own.ackedSeq !== undefined && own.ackedSeq !== seq) this.lost.add(id);
     own.placedSeq ??= seq;
@@ -79,9 +78,8 @@ export class Judge {
 
   /** The log has another user's event at this place. */
   otherAt(conversation: string, seq: number): void {
-    for (const [id, own] of this.messages) {
-      if (own.conversation === conversation && own.ackedSeq === seq && own.placedSeq !== seq) this.lost.add(id);
-    }
+    const id = this.awaited.get(placeOf(conversation, seq));
+    if (id !== undefined) this.lost.add(id);
   }
 
   /** How long the oldest message without an answer waits. */
@@ -105,6 +103,14 @@ export class Judge {
     };
   }
 
+  private await(place: string, id: string): void {
+    this.awaited.set(place, id);
+    for (const oldest of this.awaited.keys()) {
+      if (this.awaited.size <= MOST) break;
+      this.awaited.delete(oldest);
+    }
+  }
+
   private ordered(own: Own): void {
     const at = own.ackedSeq ?? own.placedSeq;
     if (at === undefined) return;
@@ -114,4 +120,8 @@ export class Judge {
       if (other.number < own.number !== place < at) this.inOrder = false;
     }
   }
+}
+
+function placeOf(conversation: string, seq: number): string {
+  return `${conversation} ${seq}`;
 }

@@ -1,6 +1,6 @@
 /**
  * The arithmetic of a list that renders only what is seen. Lines have keys and heights; a height is
- * guessed until the line was on the screen once. The line at the top of the view is the anchor: it
+ * guessed until the line is on the screen. The line at the top of the view is the anchor: it
  * stays where it is, whatever is added, removed or measured around it.
  */
 
@@ -19,14 +19,19 @@ export interface Range {
   readonly behind: number;
 }
 
+/** Heights that are kept beyond twice those of the lines. */
+const SPARE = 1_000;
+
 export class Lines {
   private keys: readonly string[] = [];
   private readonly heights = new Map<string, number>();
   /** Tops of all lines, and the end. */
   private tops = new Float64Array(1);
-  private places = new Map<string, number>();
+  /** Made when a key is looked for: at the end of a list none is. */
+  private places: Map<string, number> | undefined;
 
-  constructor(private readonly guess: (key: string) => number) {}
+  /** `guess`: the height of a line that was not measured yet. */
+  constructor(private readonly guess: (at: number) => number) {}
 
   get total(): number {
     return this.tops[this.keys.length] ?? 0;
@@ -38,7 +43,13 @@ export class Lines {
 
   set(keys: readonly string[]): void {
     this.keys = keys;
-    this.places = new Map(keys.map((key, at) => [key, at]));
+    this.places = undefined;
+    // Of lines that are gone for long, no height is kept.
+    if (this.heights.size > keys.length * 2 + SPARE) {
+      const kept = keys.map((key) => [key, this.heights.get(key)] as const);
+      this.heights.clear();
+      for (const [key, height] of kept) if (height !== undefined) this.heights.set(key, height);
+    }
     this.sum();
   }
 
@@ -48,7 +59,7 @@ export class Lines {
     for (const [key, height] of heights) {
       if (this.heights.get(key) === height) continue;
       this.heights.set(key, height);
-      isChanged ||= this.places.has(key);
+      isChanged = true;
     }
     if (isChanged) this.sum();
     return isChanged;
@@ -60,11 +71,8 @@ export class Lines {
     this.sum();
   }
 
-  isMeasured(key: string): boolean {
-    return this.heights.has(key);
-  }
-
   top(key: string): number | undefined {
+    this.places ??= new Map(this.keys.map((one, at) => [one, at]));
     const at = this.places.get(key);
     return at === undefined ? undefined : this.tops[at];
   }
@@ -101,7 +109,13 @@ export class Lines {
 
   private sum(): void {
     const tops = new Float64Array(this.keys.length + 1);
-    this.keys.forEach((key, at) => (tops[at + 1] = (tops[at] ?? 0) + (this.heights.get(key) ?? this.guess(key))));
+    let top = 0;
+    this.keys.forEach((key, at) => {
+      let height = this.heights.get(key);
+      // A line keeps its first guess, so that a later and better one moves nothing.
+      if (height === undefined) this.heights.set(key, (height = this.guess(at)));
+      tops[at + 1] = top += height;
+    });
     this.tops = tops;
   }
 }

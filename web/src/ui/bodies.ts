@@ -2,9 +2,9 @@
 
 import { type TypedBody, typedBody } from "troupe-chat";
 
-export type ShownBody = Extract<TypedBody, { type: "image" | "voice" | "video" | "file" | "location" | "card" | "poll" }>;
+export type ShownBody = Extract<TypedBody, { type: "image" | "voice" | "video" | "file" | "location" | "card" | "poll" | "bundle" }>;
 
-const SHOWN: ReadonlySet<string> = new Set(["image", "voice", "video", "file", "location", "card", "poll"]);
+const SHOWN: ReadonlySet<string> = new Set(["image", "voice", "video", "file", "location", "card", "poll", "bundle"]);
 
 /** Undefined: it is shown as a text. */
 export function bodyOfMessage({ bodyKind, content, text }: { readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }): ShownBody | undefined {

@@ -3,6 +3,7 @@
  * loads after the sign-in.
  */
 
+export { default as Bundle } from "./Bundle.svelte";
 export { default as CallPanel } from "./CallPanel.svelte";
 export { default as Dialogs } from "./Dialogs.svelte";
 export { default as Poll } from "./Poll.svelte";

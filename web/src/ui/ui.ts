@@ -75,6 +75,26 @@ export interface Editing {
   readonly text: string;
 }
 
+/** Messages that are chosen for one act. While there are some, each message has a box to choose it. */
+export interface ChosenMessages {
+  readonly conversation: string;
+  readonly seqs: ReadonlySet<number>;
+}
+
+export const chosen = new Value<ChosenMessages | undefined>(undefined);
+
+/** Messages of one act; the protocol has the same limit for a forward. */
+const MOST_CHOSEN = 20;
+
+export function choose(conversation: string, seq: number, isChosen: boolean): void {
+  const now = chosen.get();
+  const seqs = new Set(now?.conversation === conversation ? now.seqs : []);
+  if (!isChosen) seqs.delete(seq);
+  else if (seqs.size < MOST_CHOSEN) seqs.add(seq);
+  else remark(words.get().chosenMost(MOST_CHOSEN), true);
+  chosen.set({ conversation, seqs });
+}
+
 export const editing = new Value<Editing | undefined>(undefined);
 export const reply = new Value<Reply | undefined>(undefined);
 export const target = new Value<{ readonly conversation: string; readonly seq: number } | undefined>(undefined);
@@ -121,6 +141,8 @@ export type Dialog =
   | { readonly is: "votes"; readonly conversation: string; readonly seq: number; readonly body: wire.PollBody }
   | { readonly is: "schedule"; readonly conversation: string; readonly text: string; readonly done: () => void }
   | { readonly is: "picture"; readonly conversation: string; readonly file: wire.Attachment; readonly name: string }
+  | { readonly is: "forward"; readonly conversation: string; readonly seqs: readonly number[] }
+  | { readonly is: "files"; readonly conversation: string }
   | { readonly is: "settings" }
   | { readonly is: "invitations" }
   | { readonly is: "group"; readonly id: string }
