@@ -97,6 +97,23 @@ fn each_page_has_a_twin_in_markdown_and_stands_in_the_list() {
 }
 
 #[test]
+fn every_file_has_compressed_forms_that_are_smaller_and_the_same() {
+    use std::io::Read;
+    let mut sizes = [0, 0, 0];
+    for path in paths() {
+        let file = file(path).expect("listed");
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&*file.gzip).read_to_string(&mut unpacked).expect("gzip");
+        assert_eq!(unpacked, file.text, "{path}");
+        let unpacked = zstd::bulk::decompress(&file.zstd, file.text.len()).expect("zstd");
+        assert_eq!(unpacked, file.text.as_bytes(), "{path}");
+        sizes = [sizes[0] + file.text.len(), sizes[1] + file.gzip.len(), sizes[2] + file.zstd.len()];
+    }
+    let [plain, gzip, zstd] = sizes;
+    assert!(gzip * 2 < plain && zstd * 2 < plain, "{sizes:?}");
+}
+
+#[test]
 fn a_folder_is_its_index_and_other_paths_are_none() {
     assert_eq!(file("").map(|file| &file.tag), file("index.html").map(|file| &file.tag));
     assert_eq!(file("zh/").map(|file| &file.tag), file("zh/index.html").map(|file| &file.tag));

@@ -14,7 +14,6 @@ use troupe_core::text::clean;
 use troupe_proto::wire::client::ChangeSettings;
 use troupe_runtime::Platform;
 
-use crate::arguments::Output;
 use crate::people;
 pub(crate) use show::moment;
 use show::{
@@ -82,6 +81,9 @@ pub async fn user(verb: UserVerb) -> Result<()> {
         UserVerb::MakeAdmin { user, revoke, who } => {
             who.done(|client| async move { Ok(client.set_admin(&user, !revoke).await?) }).await
         }
+        UserVerb::SetRole { user, role, who } => {
+            who.done(|client| async move { Ok(client.set_role(&user, role.name()).await?) }).await
+        }
         UserVerb::ChangePassword(password) => change_password(password).await,
     }
 }
@@ -96,14 +98,11 @@ pub async fn invite(verb: InviteVerb) -> Result<()> {
                     Ok((client.create_invite(&code, uses, until, &note).await?, code))
                 })
                 .await?;
-            match who.output {
-                Output::Json => println!("{}", json!({ "code": code, "invite": invite_json(&invite) })),
-                Output::Table => println!(
-                    "code {code}   ({uses} uses, until {}; its id is {})\nIt is not shown again.",
-                    moment(invite.expires_ms),
-                    invite.id
-                ),
-            }
+            let (until, id) = (moment(invite.expires_ms), &invite.id);
+            who.output.print(
+                || json!({ "code": code, "invite": invite_json(&invite) }),
+                || format!("code {code}   ({uses} uses, until {until}; its id is {id})\nIt is not shown again.\n"),
+            );
             Ok(())
         }
         InviteVerb::List(who) => {
@@ -174,7 +173,7 @@ pub async fn change_password(args: Password) -> Result<()> {
 impl Who {
     /// Logs in, does it, and logs out again where no session is kept: a command leaves no device
     /// behind.
-    async fn run<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Client) -> F) -> Result<T> {
+    pub(crate) async fn run<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Client) -> F) -> Result<T> {
         let account = people::account(self.account.clone(), false)?;
         let kept = account.state_dir.is_some();
         let Connected { client, events, .. } = account.connect().await?;
@@ -191,32 +190,29 @@ impl Who {
 
     async fn done<F: Future<Output = Result<()>>>(&self, work: impl FnOnce(Client) -> F) -> Result<()> {
         self.run(work).await?;
-        match self.output {
-            Output::Json => println!("{}", json!({ "done": true })),
-            Output::Table => println!("done"),
-        }
+        self.output.print(|| json!({ "done": true }), || "done\n".to_owned());
         Ok(())
     }
 
-    fn show<T>(&self, rows: &[T], as_json: impl Fn(&T) -> Value, table: impl Fn(&[T]) -> String) -> Result<()> {
-        match self.output {
-            Output::Json => {
-                println!("{}", serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?)
-            }
-            Output::Table => print!("{}", table(rows)),
-        }
+    pub(crate) fn show<T>(
+        &self,
+        rows: &[T],
+        as_json: impl Fn(&T) -> Value,
+        table: impl Fn(&[T]) -> String,
+    ) -> Result<()> {
+        self.output.print(|| rows.iter().map(as_json).collect(), || table(rows));
         Ok(())
     }
 }
 
 fn one_time(who: &Who, name: &str, password: &str) -> Result<()> {
-    match who.output {
-        Output::Json => println!("{}", json!({ "name": name, "one_time_password": password })),
-        Output::Table => println!(
+    let lines = || {
+        format!(
             "one-time password of {name}: {password}\n\
-             It is not shown again. The first login sets another one: troupe passwd --as {name}"
-        ),
-    }
+             It is not shown again. The first login sets another one: troupe passwd --as {name}\n"
+        )
+    };
+    who.output.print(|| json!({ "name": name, "one_time_password": password }), lines);
     Ok(())
 }
 

@@ -1,15 +1,55 @@
 //! Arguments that several verbs share.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
+use troupe_core::text::clean_lines;
 use troupe_raft::transport::token::Token;
 
+/// The form of a result. `docs/cli.md` says what programs may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     Table,
     Json,
+}
+
+impl Output {
+    /// The result in this form: lines for people, or one JSON document over several lines. What
+    /// users have written reaches no terminal as control characters.
+    pub fn text(self, value: impl FnOnce() -> Value, table: impl FnOnce() -> String) -> String {
+        clean_lines(&match self {
+            Output::Json => format!("{:#}\n", value()),
+            Output::Table => table(),
+        })
+    }
+
+    /// The same on standard output.
+    pub fn print(self, value: impl FnOnce() -> Value, table: impl FnOnce() -> String) {
+        put(&self.text(value, table));
+    }
+
+    /// For verbs with several results, one behind another: a document is one line.
+    pub fn print_line(self, value: impl FnOnce() -> Value, table: impl FnOnce() -> String) {
+        match self {
+            Output::Json => put(&clean_lines(&format!("{}\n", value()))),
+            Output::Table => self.print(value, table),
+        }
+    }
+
+    /// A line about the way to a result, which programs do not get.
+    pub fn say(self, line: &str) {
+        if self == Output::Table {
+            put(&clean_lines(&format!("{line}\n")));
+        }
+    }
+}
+
+/// A reader that has seen enough closes the pipe, which is no failure.
+fn put(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// The credentials of a tool that reads or writes the whole cluster.
@@ -41,5 +81,22 @@ impl Access {
             (None, None) => None,
         };
         Ok(text.map(|text| Token::parse(&text)).transpose()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_result_has_two_forms_without_control_characters() {
+        let (value, table) = (|| json!({ "name": "a\u{1b}[2J" }), || "NAME\na\u{1b}[2J\n".to_owned());
+        let document = Output::Json.text(value, table);
+        assert_eq!(serde_json::from_str::<Value>(&document).expect("JSON"), value(), "{document}");
+        assert!(document.ends_with("}\n"), "{document}");
+        let lines = Output::Table.text(value, table);
+        assert!(lines.starts_with("NAME\na") && !lines.contains('\u{1b}'), "{lines}");
     }
 }

@@ -7,9 +7,17 @@
 //! different moments, as it may be in the cluster itself, and mends itself in the same way.
 //! [`manifest`] says what is in the directory. It is portable: a restore asks only for slots, so
 //! that the new cluster may have another number of nodes and shards.
+//!
+//! A backup in a bucket ([`bucket`]) has the same files. It is taken into a scratch directory and
+//! read from one, so everything else knows directories alone.
 
+mod bucket;
 mod keep;
+mod list;
 mod manifest;
+mod parts;
+mod place;
+mod scratch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,9 +25,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use troupe_core::{SLOTS, limits};
+use troupe_core::SLOTS;
 use troupe_raft::backup::client::Client;
 use troupe_raft::backup::{ShardRange, file};
 use troupe_raft::transport::port::Security;
@@ -28,48 +37,92 @@ use troupe_store::engine::{Durability, Engine};
 use troupe_store::rocks::Rocks;
 use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
 
-use crate::arguments::Access;
+use crate::arguments::{Access, Output};
+use bucket::Backups;
 use manifest::{Manifest, Shard, hex};
+use parts::Parts;
+use place::{Objects, Place};
+use scratch::Scratch;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Backup {
     #[command(subcommand)]
     pub verb: Option<BackupVerb>,
-    /// An empty directory, or one that does not exist yet
-    pub directory: Option<PathBuf>,
+    /// An empty directory, or one that does not exist yet; or s3://BUCKET/NAME
+    pub directory: Option<Place>,
     #[command(flatten)]
     pub access: Access,
+    #[command(flatten)]
+    pub objects: Objects,
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
 }
 
 #[derive(Subcommand)]
 pub enum BackupVerb {
     /// Read a backup through, restore it into a scratch directory, and compare
-    Verify { directory: PathBuf },
+    Verify {
+        /// A directory, or s3://BUCKET/NAME
+        directory: Place,
+        #[command(flatten)]
+        objects: Objects,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+    },
     /// Take a backup into a folder of backups, verify it, and remove old ones
     Keep(Box<keep::Keep>),
+    /// The complete backups in a folder of backups, the newest first
+    List {
+        /// A folder, or s3://BUCKET/FOLDER
+        folder: Place,
+        #[command(flatten)]
+        objects: Objects,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+    },
 }
 
 #[derive(Args)]
 pub struct Restore {
-    pub directory: PathBuf,
+    /// A directory, or s3://BUCKET/NAME
+    pub directory: Place,
     #[command(flatten)]
     pub access: Access,
+    #[command(flatten)]
+    pub objects: Objects,
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
 }
-
-/// Bytes of rows in one part of a restore: one Raft entry, which is never larger than
-/// `limits::ENTRY_BYTES`.
-const PART_BYTES: usize = 256 * 1024;
-/// Bytes of a row besides its key and its value, and of a part besides its rows, at most.
-const ROW_ENVELOPE: usize = 32;
-const PART_ENVELOPE: usize = 256;
-const _: () = assert!(PART_BYTES + PART_ENVELOPE <= limits::ENTRY_BYTES);
 
 pub async fn run(args: Backup) -> Result<()> {
     match (args.verb, args.directory) {
-        (Some(BackupVerb::Verify { directory }), _) => block_in_place(|| verify(&directory)),
+        (Some(BackupVerb::Verify { directory, objects, output }), _) => {
+            let local = Local::of(&directory, &objects, output).await?;
+            let manifest = block_in_place(|| verify(local.path(), output))?;
+            let (rows, digest) = (manifest.rows, &manifest.digest);
+            let line = || format!("restored in a scratch directory: {rows} rows, digest {digest}, as saved\n");
+            output.print(|| list::described(&directory.to_string(), &manifest), line);
+            Ok(())
+        }
         (Some(BackupVerb::Keep(keep)), _) => keep::run(&keep).await,
-        (None, Some(directory)) => take(&directory, &args.access).await,
+        (Some(BackupVerb::List { folder, objects, output }), _) => list::run(&folder, &objects, output).await,
+        (None, Some(directory)) => {
+            let manifest = match &directory {
+                Place::Folder(folder) => take(folder, &args.access, args.output).await?,
+                Place::Bucket { bucket, path } => {
+                    let (backups, name) = Backups::of_one(&args.objects, bucket, path)?;
+                    backups.expect_nothing(&name).await?;
+                    let scratch = Scratch::new()?;
+                    let manifest = take(&scratch.0, &args.access, args.output).await?;
+                    backups.put(&name, &scratch.0, &manifest, args.output).await?;
+                    manifest
+                }
+            };
+            let shown = directory.to_string();
+            args.output.print(|| list::described(&shown, &manifest), || list::taken(&shown, &manifest));
+            Ok(())
+        }
         (None, None) => bail!("say where the backup is to go: troupe backup <directory>"),
     }
 }
@@ -87,7 +140,7 @@ fn client(access: &Access) -> Result<Client> {
     Ok(Client::new(&Platform::production(), security, seeds)?)
 }
 
-async fn take(directory: &Path, access: &Access) -> Result<()> {
+async fn take(directory: &Path, access: &Access, output: Output) -> Result<Manifest> {
     let mut client = client(access)?;
     let taken_ms = Platform::production().clock.now().0;
     let plan = client.plan().await.context("cannot ask the cluster")?;
@@ -114,10 +167,10 @@ async fn take(directory: &Path, access: &Access) -> Result<()> {
         };
         let content = writer.context("nothing was saved")?.finish()?;
         digest.join(content.digest);
-        println!(
+        output.say(&format!(
             "shard {:>3}: {:>9} rows, {:>12} bytes, at index {}",
             shard.0, saved.rows, content.bytes, saved.applied
-        );
+        ));
         shards.push(Shard::new(name, shard, slots, saved.applied, &content));
     }
     let manifest = Manifest {
@@ -131,14 +184,7 @@ async fn take(directory: &Path, access: &Access) -> Result<()> {
         shards,
     };
     manifest.write(directory)?;
-    println!(
-        "{}: {} rows of {} shards, digest {}",
-        directory.display(),
-        digest.rows,
-        manifest.shards.len(),
-        manifest.digest
-    );
-    Ok(())
+    Ok(manifest)
 }
 
 fn create_empty(directory: &Path) -> Result<()> {
@@ -162,7 +208,7 @@ fn close(directory: &Path) {
 }
 
 /// Every file is what the manifest says, and restoring it gives the state that the manifest says.
-fn verify(directory: &Path) -> Result<()> {
+fn verify(directory: &Path, output: Output) -> Result<Manifest> {
     let manifest = Manifest::read(directory)?;
     close(directory);
     let scratch = Scratch::new()?;
@@ -170,15 +216,14 @@ fn verify(directory: &Path) -> Result<()> {
     let mut parts = Parts::new(&manifest.backup_id()?, vec![(0, SLOTS)]);
     for shard in &manifest.shards {
         read(directory, shard, |rows| put(&engine, parts.add(rows)?))?;
-        println!("{}: {} rows, good", shard.file, shard.rows);
+        output.say(&format!("{}: {} rows, good", shard.file, shard.rows));
     }
     put(&engine, parts.finish())?;
     let found = digest_range(&engine, (0, SLOTS))?;
     manifest
         .compare(found)
         .context("restored in a scratch directory it is not what was saved: this backup is damaged")?;
-    println!("restored in a scratch directory: {} rows, digest {}, as saved", found.rows, manifest.digest);
-    Ok(())
+    Ok(manifest)
 }
 
 fn put(engine: &Rocks, parts: Vec<(usize, Part)>) -> Result<()> {
@@ -207,12 +252,40 @@ fn read(directory: &Path, shard: &Shard, mut take: impl FnMut(Vec<Row>) -> Resul
     Ok(())
 }
 
+/// A backup as a directory of this machine, where it may be for as long as the command runs.
+enum Local {
+    Kept(PathBuf),
+    Fetched(Scratch),
+}
+
+impl Local {
+    async fn of(place: &Place, objects: &Objects, output: Output) -> Result<Local> {
+        match place {
+            Place::Folder(folder) => Ok(Local::Kept(folder.clone())),
+            Place::Bucket { bucket, path } => {
+                let (backups, name) = Backups::of_one(objects, bucket, path)?;
+                let scratch = Scratch::new()?;
+                backups.fetch(&name, &scratch.0, output).await?;
+                Ok(Local::Fetched(scratch))
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Local::Kept(path) | Local::Fetched(Scratch(path)) => path,
+        }
+    }
+}
+
 pub async fn restore(args: Restore) -> Result<()> {
-    let manifest = Manifest::read(&args.directory)?;
-    close(&args.directory);
+    let local = Local::of(&args.directory, &args.objects, args.output).await?;
+    let directory = local.path();
+    let manifest = Manifest::read(directory)?;
+    close(directory);
     // Before anything is sent: half a restore is worth nothing.
     for shard in &manifest.shards {
-        read(&args.directory, shard, |_| Ok(()))?;
+        read(directory, shard, |_| Ok(()))?;
     }
     let mut client = client(&args.access)?;
     let plan = client.plan().await.context("cannot ask the cluster")?;
@@ -221,13 +294,13 @@ pub async fn restore(args: Restore) -> Result<()> {
     for shard in &manifest.shards {
         // Sent from within the reading, so that no more than a block is in memory.
         let send = Handle::current();
-        read(&args.directory, shard, |rows| {
+        read(directory, shard, |rows| {
             for (place, part) in parts.add(rows)? {
                 block_in_place(|| send.block_on(client.restore(places[place].shard, &part)))?;
             }
             Ok(())
         })?;
-        println!("{}: {} rows", shard.file, shard.rows);
+        args.output.say(&format!("{}: {} rows", shard.file, shard.rows));
     }
     for (place, part) in parts.finish() {
         client.restore(places[place].shard, &part).await?;
@@ -242,112 +315,10 @@ pub async fn restore(args: Restore) -> Result<()> {
     // Only now: a restore that was refused must not make devices believe in another history.
     let history = troupe_raft::backup::history(&manifest.backup_id()?, &plan.cluster_id);
     client.adopt(history, manifest.origin()?).await?;
-    println!("restored: {} rows in {} shards, digest {}, as saved", found.rows, places.len(), manifest.digest);
+    let (rows, shards, digest) = (found.rows, places.len(), &manifest.digest);
+    args.output.print(
+        || json!({ "backup": manifest.id, "rows": rows, "shards": shards, "digest": digest }),
+        || format!("restored: {rows} rows in {shards} shards, digest {digest}, as saved\n"),
+    );
     Ok(())
-}
-
-/// Cuts rows into parts for the shards that they belong to.
-struct Parts {
-    backup: [u8; 16],
-    targets: Vec<Target>,
-}
-
-struct Target {
-    /// The second is exclusive.
-    slots: (u16, u16),
-    number: u64,
-    rows: Vec<Row>,
-    bytes: usize,
-}
-
-impl Target {
-    fn part(&mut self, backup: [u8; 16], last: bool) -> Part {
-        let rows = std::mem::take(&mut self.rows);
-        let part = Part { backup, number: self.number, last, notes_heads: true, rows };
-        self.number += 1;
-        self.bytes = 0;
-        part
-    }
-}
-
-impl Parts {
-    fn new(backup: &[u8; 16], slots: Vec<(u16, u16)>) -> Parts {
-        let target = |slots| Target { slots, number: 0, rows: Vec::new(), bytes: 0 };
-        Parts { backup: *backup, targets: slots.into_iter().map(target).collect() }
-    }
-
-    /// The parts that are full now, each with the place of its target.
-    fn add(&mut self, rows: Vec<Row>) -> Result<Vec<(usize, Part)>> {
-        let mut full = Vec::new();
-        for row in rows {
-            let slot = row.key.first_chunk::<2>().map(|slot| u16::from_be_bytes(*slot));
-            let place = slot.and_then(|slot| {
-                self.targets.iter().position(|target| (target.slots.0..target.slots.1).contains(&slot))
-            });
-            let place = place.context("a row of the backup belongs to no slot: it is damaged")?;
-            let target = &mut self.targets[place];
-            let more = row.key.len() + row.value.len() + ROW_ENVELOPE;
-            if !target.rows.is_empty() && target.bytes + more + PART_ENVELOPE > limits::ENTRY_BYTES {
-                full.push((place, target.part(self.backup, false)));
-            }
-            target.bytes += more;
-            target.rows.push(row);
-            if target.bytes >= PART_BYTES {
-                full.push((place, target.part(self.backup, false)));
-            }
-        }
-        Ok(full)
-    }
-
-    /// The rest; every target gets a last part, so that it knows the end.
-    fn finish(mut self) -> Vec<(usize, Part)> {
-        let backup = self.backup;
-        self.targets.iter_mut().enumerate().map(|(place, target)| (place, target.part(backup, true))).collect()
-    }
-}
-
-/// Removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Scratch> {
-        let name = format!("troupe-verify-{}", hex(&Rng::from_os().bytes::<8>()));
-        let path = std::env::temp_dir().join(name);
-        private::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, directory = %self.0.display(), "cannot be removed");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use troupe_store::engine::Family;
-
-    use super::*;
-
-    #[test]
-    fn rows_go_to_the_shard_of_their_slot_in_parts_that_end() {
-        let row = |slot: u16, bytes: usize| Row {
-            family: Family::Events,
-            key: slot.to_be_bytes().to_vec(),
-            value: vec![0; bytes],
-        };
-        let mut parts = Parts::new(&[1; 16], vec![(0, 10), (10, SLOTS)]);
-        assert!(parts.add(vec![row(3, 10), row(12, 10)]).unwrap().is_empty());
-        let full = parts.add(vec![row(9, PART_BYTES), row(10, 5)]).unwrap();
-        assert_eq!(full.len(), 1);
-        assert_eq!((full[0].0, full[0].1.number, full[0].1.last, full[0].1.rows.len()), (0, 0, false, 2));
-        assert!(parts.add(vec![row(SLOTS, 1)]).is_err());
-        let rest = parts.finish();
-        let shape: Vec<_> =
-            rest.iter().map(|(place, part)| (*place, part.number, part.last, part.rows.len())).collect();
-        assert_eq!(shape, [(0, 1, true, 0), (1, 0, true, 2)]);
-    }
 }

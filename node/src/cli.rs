@@ -13,6 +13,7 @@ use crate::contexts::ContextVerb;
 use crate::debug::DebugVerb;
 use crate::doctor::Doctor;
 use crate::explain::Explain;
+use crate::groups::GroupVerb;
 use crate::lab::Lab;
 use crate::operator::NodeVerb;
 use crate::pages::{Completion, Man};
@@ -63,6 +64,9 @@ pub enum Verb {
     /// Manage accounts (administrators), or change your own password
     #[command(subcommand)]
     User(UserVerb),
+    /// List the groups of a cluster (administrators and auditors)
+    #[command(subcommand)]
+    Group(GroupVerb),
     /// Manage invitation codes for registration
     #[command(subcommand)]
     Invite(InviteVerb),
@@ -181,7 +185,68 @@ pub enum ConfigVerb {
     Check {
         #[arg(long, env = "TROUPE_CONFIG")]
         config: Option<PathBuf>,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
         #[command(flatten)]
         keys: Keys,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands without a result that a program would read: they run until they are ended, talk to
+    /// a person, or print a secret, a text of its own form, or nothing.
+    const WITHOUT: [&str; 21] = [
+        "start",
+        "demo",
+        "chaos",
+        "bench",
+        "chat",
+        "msg send",
+        "msg tail",
+        "recover",
+        "passwd",
+        "user change-password",
+        "token new",
+        "token show",
+        "token rotate",
+        "config init",
+        "config schema",
+        "context add",
+        "context use",
+        "context remove",
+        "debug zip",
+        "completion",
+        "man",
+    ];
+
+    fn gather(verb: &clap::Command, above: &str, found: &mut Vec<(String, bool)>) {
+        let name = format!("{above} {}", verb.get_name()).trim_start().to_owned();
+        if verb.is_hide_set() {
+            return;
+        }
+        let is_form = |arg: &clap::Arg| {
+            let known: Vec<String> =
+                arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+            arg.get_short() == Some('o') && arg.get_long() == Some("output") && known == ["table", "json"]
+        };
+        if !verb.is_subcommand_required_set() {
+            found.push((name.clone(), verb.get_arguments().any(is_form)));
+        }
+        verb.get_subcommands().for_each(|below| gather(below, &name, found));
+    }
+
+    #[test]
+    fn every_listing_has_a_form_for_programs() {
+        let mut found = Vec::new();
+        Cli::command().get_subcommands().for_each(|verb| gather(verb, "", &mut found));
+        for (name, has_form) in &found {
+            assert_eq!(*has_form, !WITHOUT.contains(&name.as_str()), "troupe {name}");
+        }
+        for name in WITHOUT {
+            assert!(found.iter().any(|(known, _)| known == name), "there is no troupe {name}");
+        }
+    }
 }

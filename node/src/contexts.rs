@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Command, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 use troupe_runtime::private;
 
 use crate::arguments::Output;
@@ -194,8 +193,7 @@ pub fn run(verb: ContextVerb) -> Result<()> {
     let file = file()?;
     let mut contexts = read(&file)?;
     match verb {
-        ContextVerb::List { output: Output::Json } => println!("{}", serde_json::to_string_pretty(&contexts.json())?),
-        ContextVerb::List { output: Output::Table } => print!("{}", clean_lines(&contexts.table())),
+        ContextVerb::List { output } => output.print(|| contexts.json(), || contexts.table()),
         ContextVerb::Add(add) => {
             contexts.add(&add)?;
             write(&file, &contexts)?;

@@ -9,13 +9,11 @@ mod judge;
 mod local;
 mod network;
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 
 use crate::arguments::Output;
 use crate::config::{Config, Keys, Settings};
@@ -40,11 +38,7 @@ pub struct Doctor {
 
 pub async fn run(args: Doctor) -> Result<Exit> {
     let findings = examine(args.config.as_deref(), &args.keys, args.http.as_deref()).await;
-    let text = match args.output {
-        Output::Json => serde_json::to_string_pretty(&as_json(&findings))? + "\n",
-        Output::Table => table(&findings),
-    };
-    let _ = std::io::stdout().write_all(clean_lines(&text).as_bytes());
+    args.output.print(|| as_json(&findings), || table(&findings));
     Ok(if findings.iter().any(|finding| finding.level == Level::Fail) { Exit::Unwell } else { Exit::Done })
 }
 

@@ -80,6 +80,13 @@ pub fn judge(error: &anyhow::Error) -> (Option<String>, Exit) {
             _ => (failed.code().map(str::to_owned), Exit::Failed),
         };
     }
+    if let Some(failed) = error.downcast_ref::<troupe_objects::Error>() {
+        return match failed {
+            troupe_objects::Error::Refused { .. } => (Some("store_refused".to_owned()), Exit::Failed),
+            troupe_objects::Error::Later { .. } => (Some("store_silent".to_owned()), Exit::Failed),
+            troupe_objects::Error::Wrong(_) | troupe_objects::Error::File { .. } => (None, Exit::Failed),
+        };
+    }
     if let Some(dial) = error.downcast_ref::<DialError>() {
         return match dial.why {
             Why::Unreachable(_) | Why::Timeout | Why::Closed(_) => no_answer(),
@@ -151,6 +158,12 @@ mod tests {
             ),
             (refused(401, &json!({ "error": "no key" })), Some("operator_key"), Exit::Failed),
             (refused(409, &json!({})), Some("order_refused"), Exit::Failed),
+            (
+                troupe_objects::Error::Refused { what: "get a".into(), status: 403, code: "AccessDenied".into() }
+                    .into(),
+                Some("store_refused"),
+                Exit::Failed,
+            ),
             (anyhow::anyhow!("anything else"), None, Exit::Failed),
             (troupe_client::Error::closed().into(), Some("no_answer"), Exit::NoAnswer),
         ] {

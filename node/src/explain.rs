@@ -25,7 +25,7 @@ pub fn run(args: &Explain) -> Result<()> {
     let text = match &args.code {
         _ if args.page => catalogue::page(),
         Some(code) => one(code, args.output)?,
-        None => all(args.output)?,
+        None => all(args.output),
     };
     // A reader that has seen enough closes the pipe, which is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -34,24 +34,18 @@ pub fn run(args: &Explain) -> Result<()> {
 
 fn one(code: &str, output: Output) -> Result<String> {
     let entry = catalogue::find(code).ok_or_else(|| coded("unknown_code", unknown(code)))?;
-    Ok(match output {
-        Output::Json => serde_json::to_string_pretty(&as_json(&entry))? + "\n",
-        Output::Table => {
-            format!("{}   ({})\n\ncause   {}\nremedy  {}\n", entry.code, entry.area.word(), entry.cause, entry.remedy)
-        }
-    })
+    let (code, area, cause, remedy) = (&entry.code, entry.area.word(), &entry.cause, &entry.remedy);
+    Ok(output.text(|| as_json(&entry), || format!("{code}   ({area})\n\ncause   {cause}\nremedy  {remedy}\n")))
 }
 
-fn all(output: Output) -> Result<String> {
+fn all(output: Output) -> String {
     let entries = catalogue::all();
-    Ok(match output {
-        Output::Json => serde_json::to_string_pretty(&entries.iter().map(as_json).collect::<Vec<_>>())? + "\n",
-        Output::Table => {
-            let line = |entry: &Entry| format!("{:<28}{:<10}{}\n", entry.code, entry.area.word(), entry.cause);
-            let head = format!("{:<28}{:<10}{}\n", "CODE", "AREA", "CAUSE");
-            head + &entries.iter().map(line).collect::<String>()
-        }
-    })
+    let table = || {
+        let line = |entry: &Entry| format!("{:<28}{:<10}{}\n", entry.code, entry.area.word(), entry.cause);
+        let head = format!("{:<28}{:<10}{}\n", "CODE", "AREA", "CAUSE");
+        head + &entries.iter().map(line).collect::<String>()
+    };
+    output.text(|| entries.iter().map(as_json).collect(), table)
 }
 
 fn as_json(entry: &Entry) -> Value {
@@ -77,6 +71,6 @@ mod tests {
         assert_eq!(value["area"], "doctor");
         let error = one("no_anwser", Output::Table).expect_err("unknown");
         assert!(error.to_string().contains("did you mean no_answer"), "{error}");
-        assert!(all(Output::Table).expect("listed").contains("name_taken"));
+        assert!(all(Output::Table).contains("name_taken"));
     }
 }

@@ -18,6 +18,7 @@ pub mod disk;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
+pub mod groups;
 pub mod guard;
 pub mod http;
 pub mod lab;

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
-use troupe::arguments::Output;
+use serde_json::json;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Keys, Settings};
 use troupe::exit::{self, Exit};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, contexts, debug, doctor, explain, lab, logging, operator, pages, people};
+use troupe::{accounts, backup, contexts, debug, doctor, explain, groups, lab, logging, operator, pages, people};
 use troupe::{recover, start, status, token, top, transfer, upgrade};
 use troupe_core::text::clean_lines;
 
@@ -95,6 +95,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Cluster(ClusterVerb::Upgrade(verb)) => upgrade::run(verb).await?,
         Verb::Top(args) => top::run(&args).await?,
         Verb::User(verb) => accounts::user(verb).await?,
+        Verb::Group(verb) => groups::run(verb).await?,
         Verb::Invite(verb) => accounts::invite(verb).await?,
         Verb::Audit(args) => accounts::audit(args).await?,
         Verb::Passwd(args) => accounts::change_password(args).await?,
@@ -108,16 +109,16 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Config(ConfigVerb::Explain { key, output, config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
-            match output {
-                Output::Table => print!("{}", config::explain(&settings, key.as_deref())?),
-                Output::Json => println!("{:#}", config::explain_json(&settings, key.as_deref())?),
-            }
+            let table = config::explain(&settings, key.as_deref())?;
+            let value = config::explain_json(&settings, key.as_deref())?;
+            output.print(|| value, || table);
         }
-        Verb::Config(ConfigVerb::Check { config, keys }) => {
+        Verb::Config(ConfigVerb::Check { config, output, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
             Config::from_settings(&settings)?;
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
-            println!("configuration OK");
+            let value = || json!({ "ok": true, "warnings": settings.warnings() });
+            output.print(value, || "configuration OK\n".to_owned());
         }
         Verb::Config(ConfigVerb::Schema) => println!("{:#}", config::schema()),
         Verb::Config(ConfigVerb::Init { file }) => config::init(file.as_deref())?,
@@ -127,10 +128,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Doctor(args) => return doctor::run(*args).await,
         Verb::Explain(args) => explain::run(&args)?,
         Verb::Debug(verb) => debug::run(*verb).await?,
-        Verb::Version(args) => match args.output {
-            Output::Table => println!("{}", troupe::version()),
-            Output::Json => println!("{:#}", troupe::version_json()),
-        },
+        Verb::Version(args) => args.output.print(troupe::version_json, || troupe::version() + "\n"),
     }
     Ok(Exit::Done)
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 use troupe_raft::transport::token::Token;
 
 use crate::arguments::Output;
@@ -90,10 +89,7 @@ pub async fn run(verb: NodeVerb) -> Result<()> {
     match verb {
         NodeVerb::List { cluster } => {
             let seen = Asker::new(&cluster.http).look().await?;
-            match cluster.output {
-                Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&seen)?)),
-                Output::Table => print!("{}", clean_lines(&table(&seen))),
-            }
+            cluster.output.print(|| seen.clone(), || table(&seen));
             Ok(())
         }
         NodeVerb::Drain(change) => give("drain", change, None).await,
@@ -118,34 +114,35 @@ async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
     if status != 200 {
         return Err(refused(status, &answer));
     }
-    let json_wanted = matches!(change.cluster.output, Output::Json);
-    if !json_wanted {
-        print!("{}", clean_lines(&plan(&answer)));
-    }
+    let output = change.cluster.output;
+    output.say(plan(&answer).trim_end());
     let wait = !change.dry_run && !change.no_wait;
     if wait {
-        wait_until_done(&mut asker, verb, change.node, json_wanted).await?;
+        wait_until_done(&mut asker, verb, change.node, output).await?;
     }
-    if json_wanted {
-        let mut answer = answer;
+    let value = || {
+        let mut answer = answer.clone();
         answer["order"] = json!(verb);
         answer["done"] = json!(wait);
-        println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?));
-    } else if wait {
-        println!("done");
-        if matches!(verb, "remove" | "replace") {
-            println!(
-                "what is left of that node may still hold the join token: `troupe token rotate` makes it worthless"
-            );
-        }
-    } else if change.dry_run {
-        println!("dry run: nothing was done");
-    }
+        answer
+    };
+    output.print(value, || ending(verb, wait, change.dry_run).to_owned());
     Ok(())
 }
 
+fn ending(verb: &str, waited: bool, dry_run: bool) -> &'static str {
+    match verb {
+        "remove" | "replace" if waited => {
+            "done\nwhat is left of that node may still hold the join token: `troupe token rotate` makes it worthless\n"
+        }
+        _ if waited => "done\n",
+        _ if dry_run => "dry run: nothing was done\n",
+        _ => "",
+    }
+}
+
 /// Says what is left whenever that changes.
-async fn wait_until_done(asker: &mut Asker, verb: &str, node: u64, quiet: bool) -> Result<()> {
+async fn wait_until_done(asker: &mut Asker, verb: &str, node: u64, output: Output) -> Result<()> {
     let mut told = None;
     loop {
         let seen = asker.look().await?;
@@ -153,10 +150,10 @@ async fn wait_until_done(asker: &mut Asker, verb: &str, node: u64, quiet: bool) 
         if is_done(&seen, verb, node) {
             return Ok(());
         }
-        if told != Some(left) && !quiet {
+        if told != Some(left) {
             match left {
-                0 => println!("  waiting for node {node} to be let go"),
-                _ => println!("  {left} moves left"),
+                0 => output.say(&format!("  waiting for node {node} to be let go")),
+                _ => output.say(&format!("  {left} moves left")),
             }
             told = Some(left);
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 use troupe_fetch as fetch;
 
 use crate::arguments::Output;
@@ -16,10 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub async fn run(http: &str, output: Output) -> Result<()> {
     let status = gather(http).await?;
-    match output {
-        Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&status)?)),
-        Output::Table => print!("{}", clean_lines(&table(&status))),
-    }
+    output.print(|| status.clone(), || table(&status));
     Ok(())
 }
 

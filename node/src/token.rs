@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
+use serde_json::json;
 use troupe_client::Fingerprint;
 use troupe_raft::formation::ask_to_rotate;
 use troupe_raft::transport::port::{Port, Security};
 use troupe_raft::transport::token;
 use troupe_runtime::{Platform, Rng};
 
-use crate::arguments::Access;
+use crate::arguments::{Access, Output};
 
 #[derive(Subcommand)]
 pub enum Token {
@@ -43,6 +44,8 @@ pub enum Token {
         /// The join token; prefer the variable
         #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true, conflicts_with = "token_file")]
         token: Option<String>,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
     },
 }
 
@@ -62,7 +65,7 @@ pub async fn run(verb: Token) -> Result<()> {
             println!("{}", text.trim());
         }
         Token::Rotate { access, data_dir } => println!("{}", rotate(&access, &data_dir).await?.reveal()),
-        Token::Ca { data_dir, token_file, token } => {
+        Token::Ca { data_dir, token_file, token, output } => {
             let text = match (token, token_file.unwrap_or_else(|| data_dir.join(FILE))) {
                 (Some(text), _) => text,
                 (None, path) => std::fs::read_to_string(&path).with_context(|| {
@@ -71,7 +74,11 @@ pub async fn run(verb: Token) -> Result<()> {
             };
             let authority = token::Token::parse(&text)?.authority();
             let fingerprint = Fingerprint::of_key(authority.certificate())?;
-            print!("fingerprint {fingerprint}\n{}", authority.pem());
+            let (fingerprint, certificate) = (fingerprint.to_string(), authority.pem());
+            output.print(
+                || json!({ "fingerprint": fingerprint, "certificate": certificate }),
+                || format!("fingerprint {fingerprint}\n{certificate}"),
+            );
         }
     }
     Ok(())

@@ -72,6 +72,7 @@ pub async fn run(args: &Top) -> Result<()> {
 fn show(view: &View, output: Output) -> Result<String> {
     Ok(match output {
         Output::Table => text::table(view),
+        // One line for each interval.
         Output::Json => serde_json::to_string(view)? + "\n",
     })
 }

@@ -14,7 +14,6 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use prost::Message;
 use serde_json::json;
-use troupe_core::text::clean_lines;
 use troupe_fetch as fetch;
 use troupe_proto::wire::client as wire;
 use troupe_runtime::{Rng, private};
@@ -27,6 +26,7 @@ use troupe_transfer::report::Report;
 use wire::admin_answer::Answer;
 
 use crate::accounts::now_ms;
+use crate::arguments::Output;
 use crate::asker::Asker;
 use crate::operate;
 use crate::operator::{Key, operator_key};
@@ -49,9 +49,18 @@ pub struct Target {
     pub http: String,
     #[command(flatten)]
     pub key: Key,
-    /// The report as JSON
-    #[arg(long)]
+    /// The form of the report
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
+    /// The earlier way to ask for JSON
+    #[arg(long, hide = true)]
     pub json: bool,
+}
+
+impl Target {
+    fn form(&self) -> Output {
+        if self.json { Output::Json } else { self.output }
+    }
 }
 
 #[derive(Args)]
@@ -110,10 +119,8 @@ pub async fn run_export(args: Export) -> Result<()> {
     let cluster = Operator::reach(&args.cluster).await?;
     let options = export::Options { password_hashes: args.password_hashes };
     let (manifest, report) = export(&cluster, &args.directory, options, Rng::from_os().bytes(), now_ms).await?;
-    show(&report, args.cluster.json, false)?;
-    if !args.cluster.json {
-        println!("{}: {} parts", args.directory.display(), manifest.parts.len());
-    }
+    show(&report, args.cluster.form(), false);
+    args.cluster.form().say(&format!("{}: {} parts", args.directory.display(), manifest.parts.len()));
     Ok(())
 }
 
@@ -137,7 +144,7 @@ pub async fn run_import(args: Import) -> Result<()> {
 
 /// Imports a bundle. `converted`: what the conversion to it has dropped.
 async fn take(bundle: &mut Reader, how: &How, converted: Report) -> Result<()> {
-    let json = how.cluster.json;
+    let output = how.cluster.form();
     if how.dry_run {
         bundle.verify()?;
         let mut report = converted;
@@ -146,7 +153,8 @@ async fn take(bundle: &mut Reader, how: &How, converted: Report) -> Result<()> {
             report.took("conversations", bundle.manifest.conversations);
             report.took("events", bundle.manifest.events);
         }
-        return show(&report, json, true);
+        show(&report, output, true);
+        return Ok(());
     }
     let cluster = Operator::reach(&how.cluster).await?;
     let options = import::Options { merge: how.merge, without_everyone: how.without_everyone };
@@ -159,23 +167,17 @@ async fn take(bundle: &mut Reader, how: &How, converted: Report) -> Result<()> {
     let mut report = Report { dropped: converted.dropped, changed: converted.changed, ..taken.clone() };
     report.dropped.extend(taken.dropped);
     report.changed.extend(taken.changed);
-    show(&report, json, false)?;
+    show(&report, output, false);
     ensure!(report.failed == 0, "{} were refused: the report says why; the others are in", report.failed);
     Ok(())
 }
 
-fn show(report: &Report, as_json: bool, dry_run: bool) -> Result<()> {
-    if as_json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "dry_run": dry_run, "report": report }))?);
-        return Ok(());
-    }
-    for line in report.lines() {
-        println!("{}", clean_lines(&line));
-    }
-    if dry_run {
-        println!("nothing was imported: this was a dry run");
-    }
-    Ok(())
+fn show(report: &Report, output: Output, dry_run: bool) {
+    let lines = || {
+        let last = dry_run.then(|| "nothing was imported: this was a dry run".to_owned());
+        report.lines().into_iter().chain(last).map(|line| line + "\n").collect::<String>()
+    };
+    output.print(|| json!({ "dry_run": dry_run, "report": report }), lines);
 }
 
 /// The directory of a converted bundle: kept where it was asked for, removed otherwise.

@@ -11,12 +11,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 use troupe_raft::cluster::operate::OrderError;
 use troupe_raft::control::upgrade::Outlook;
 use troupe_raft::level::Support;
 
-use crate::arguments::Output;
 use crate::asker::Asker;
 use crate::exit::refused;
 use crate::http::{Running, Shared};
@@ -110,10 +108,7 @@ pub async fn run(verb: UpgradeVerb) -> Result<()> {
     match verb {
         UpgradeVerb::Status { cluster } => {
             let (_, seen) = Asker::new(&cluster.http).get("/v1/upgrade").await?;
-            match cluster.output {
-                Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&seen)?)),
-                Output::Table => print!("{}", clean_lines(&table(&seen))),
-            }
+            cluster.output.print(|| seen.clone(), || table(&seen));
         }
         UpgradeVerb::Finalize(Finalize { cluster, key }) => {
             let key = operator_key(&key)?;
@@ -124,13 +119,9 @@ pub async fn run(verb: UpgradeVerb) -> Result<()> {
             if status != 200 {
                 return Err(refused(status, &answer));
             }
-            match cluster.output {
-                Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?)),
-                Output::Table if answer["raised"] == true => {
-                    println!("the cluster is at feature level {}", answer["level"])
-                }
-                Output::Table => println!("the cluster is at feature level {} already", answer["level"]),
-            }
+            let already = if answer["raised"] == true { "" } else { " already" };
+            let line = format!("the cluster is at feature level {}{already}\n", answer["level"]);
+            cluster.output.print(|| answer, || line);
         }
     }
     Ok(())

@@ -26,31 +26,36 @@ pub fn account_json(account: &Account) -> Value {
         "name": account.name,
         "status": account.status,
         "admin": account.admin,
+        "role": account.role,
         "one_time_password": account.one_time_password,
         "created_ms": account.created_ms,
         "password_set_ms": account.password_set_ms.max(account.created_ms),
         "sessions": account.sessions,
         "online": account.online,
+        "last_login_ms": account.last_login_ms,
+        "last_login_from": account.last_login_from,
     })
 }
 
 pub fn account_table(accounts: &[Account]) -> String {
     let mut out = format!(
-        "{:<10}{:<24}{:<10}{:<7}{:<10}{:<8}{:<21}{}\n",
-        "ID", "NAME", "STATUS", "ADMIN", "SESSIONS", "ONLINE", "CREATED (UTC)", "PASSWORD"
+        "{:<10}{:<24}{:<10}{:<9}{:<10}{:<8}{:<21}{:<10}{:<21}{}\n",
+        "ID", "NAME", "STATUS", "ROLE", "SESSIONS", "ONLINE", "CREATED (UTC)", "PASSWORD", "LAST LOGIN (UTC)", "FROM"
     );
     let yes = |so: bool| if so { "yes" } else { "no" };
     for account in accounts {
         out.push_str(&format!(
-            "{:<10}{:<24}{:<10}{:<7}{:<10}{:<8}{:<21}{}\n",
+            "{:<10}{:<24}{:<10}{:<9}{:<10}{:<8}{:<21}{:<10}{:<21}{}\n",
             account.user_id,
             account.name,
             account.status,
-            yes(account.admin),
+            account.role,
             account.sessions,
             yes(account.online),
             moment(account.created_ms),
-            if account.one_time_password { "one-time" } else { "set" }
+            if account.one_time_password { "one-time" } else { "set" },
+            if account.last_login_ms == 0 { "-".to_owned() } else { moment(account.last_login_ms) },
+            account.last_login_from
         ));
     }
     out

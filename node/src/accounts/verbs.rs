@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::arguments::Output;
 use crate::people::Chat;
@@ -80,8 +80,33 @@ pub enum UserVerb {
         #[command(flatten)]
         who: Who,
     },
+    /// Set the role of a user: none, one that reads and changes nothing, or an administrator
+    SetRole {
+        user: String,
+        role: Role,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Change one's own password; ends the sessions of the other devices
     ChangePassword(Password),
+}
+
+/// The role of an account.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Role {
+    User,
+    Auditor,
+    Admin,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::User => "user",
+            Role::Auditor => "auditor",
+            Role::Admin => "admin",
+        }
+    }
 }
 
 #[derive(Args)]

@@ -1,28 +1,30 @@
-//! `troupe backup keep`: a folder of backups that are verified, and of which the old ones go.
+//! `troupe backup keep`: backups that are verified, and of which the old ones go.
 //!
-//! A backup is taken under the name of its time with `.part` behind, verified, and only then gets
-//! its name. Old ones are deleted behind that, so a failure never leaves fewer good backups than
-//! before. Only what has a readable manifest counts and is deleted.
+//! [`folder`] keeps them in a folder of this machine, [`bucket`] in a bucket. In both a backup
+//! counts when it has a readable manifest, and old ones are removed behind a new one, so a failure
+//! never leaves fewer good backups than before.
+
+mod bucket;
+mod folder;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
-use tokio::task::block_in_place;
-use troupe_runtime::{Platform, private};
+use serde_json::json;
+use troupe_runtime::Platform;
 
-use super::{take, verify};
+use super::list;
+use super::manifest::Manifest;
+use super::place::{Objects, Place};
 use crate::accounts::{duration, moment};
-use crate::arguments::Access;
-use crate::backup::manifest::Manifest;
+use crate::arguments::{Access, Output};
 
 #[derive(Args)]
 pub struct Keep {
-    /// The folder of all backups; each has a folder of its own in it
-    pub folder: PathBuf,
+    /// The folder of all backups, or s3://BUCKET/FOLDER; each has a folder of its own in it
+    pub folder: Place,
     #[command(flatten)]
     pub retention: Retention,
     /// Go on, with a backup in each such time: 6h, 1d; without it one is taken
@@ -30,6 +32,11 @@ pub struct Keep {
     pub every: Option<Duration>,
     #[command(flatten)]
     pub access: Access,
+    #[command(flatten)]
+    pub objects: Objects,
+    /// As JSON, one line for each backup that was taken
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
 }
 
 /// The backups that stay: the union of the three.
@@ -46,47 +53,53 @@ pub struct Retention {
     pub weekly: u32,
 }
 
-const PART: &str = ".part";
-const LOCK: &str = ".lock";
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// The first of January 1970 was a Thursday.
 const DAYS_BEFORE: u64 = 3;
 
+enum Target {
+    Folder(folder::Folder),
+    Bucket(Box<super::bucket::Backups>),
+}
+
+/// The result of one round.
+struct Round {
+    shown: String,
+    manifest: Manifest,
+    removed: Vec<String>,
+}
+
 pub async fn run(keep: &Keep) -> Result<()> {
-    private::create_dir(&keep.folder).with_context(|| format!("cannot create {}", keep.folder.display()))?;
-    let lock = private::create(&keep.folder.join(LOCK)).context("the folder of the backups cannot be locked")?;
-    ensure!(lock.try_lock().is_ok(), "another command keeps backups in {}", keep.folder.display());
-    let Some(every) = keep.every else { return once(keep).await };
+    let target = match &keep.folder {
+        Place::Folder(folder) => Target::Folder(folder::Folder::open(folder)?),
+        Place::Bucket { bucket, path } => {
+            Target::Bucket(Box::new(super::bucket::Backups::of_folder(&keep.objects, bucket, path)?))
+        }
+    };
+    let Some(every) = keep.every else { return once(keep, &target).await };
     ensure!(!every.is_zero(), "--every wants a time above 0");
     let mut ticks = tokio::time::interval(every);
     // A backup that takes longer than that is not followed by two at once.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = once(keep).await {
+        if let Err(error) = once(keep, &target).await {
             eprintln!("{}", crate::exit::line(&error));
         }
     }
 }
 
-async fn once(keep: &Keep) -> Result<()> {
-    let folder = &keep.folder;
-    remove_parts(folder)?;
-    let name = name(Platform::production().clock.now().0);
-    let (part, whole) = (folder.join(format!("{name}{PART}")), folder.join(&name));
-    let made = async {
-        take(&part, &keep.access).await?;
-        block_in_place(|| verify(&part))
+async fn once(keep: &Keep, target: &Target) -> Result<()> {
+    let now = Platform::production().clock.now().0;
+    let Round { shown, manifest, removed } = match target {
+        Target::Folder(folder) => folder::once(keep, folder, now).await?,
+        Target::Bucket(backups) => bucket::once(keep, backups, now).await?,
     };
-    if let Err(error) = made.await {
-        // The incomplete one is worth nothing; if this fails, the next command removes it.
-        let _ = fs::remove_dir_all(&part);
-        return Err(error);
-    }
-    fs::rename(&part, &whole).with_context(|| format!("cannot name {}", whole.display()))?;
-    File::open(folder)?.sync_all()?;
-    println!("{}: verified", whole.display());
-    remove_surplus(folder, keep.retention)
+    keep.output.print_line(
+        || json!({ "backup": list::described(&shown, &manifest), "removed": removed }),
+        || removed.iter().map(|path| format!("{path}: removed\n")).collect(),
+    );
+    Ok(())
 }
 
 /// As `2026-11-30T20-45-17Z`: no two within a second, and none that a shell has to quote.
@@ -94,36 +107,30 @@ fn name(ms: u64) -> String {
     moment(ms).replace(' ', "T").replace(':', "-") + "Z"
 }
 
-/// Backups that an earlier command did not finish. The lock keeps those of a running one.
-fn remove_parts(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == &PART[1..]) && path.is_dir() {
-            fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
+/// Whether this is a name that [`name`] gives.
+fn is_name(text: &str) -> bool {
+    const SHAPE: &str = "0000-00-00T00-00-00Z";
+    let fits = |(shape, given): (u8, u8)| if shape == b'0' { given.is_ascii_digit() } else { given == shape };
+    text.len() == SHAPE.len() && SHAPE.bytes().zip(text.bytes()).all(fits)
 }
 
-fn remove_surplus(folder: &Path, retention: Retention) -> Result<()> {
-    let mut taken = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if let Ok(manifest) = Manifest::read(&path) {
-            taken.push((manifest.taken_ms, path));
-        }
-    }
+/// All that do not stay, each removed by `remove`. One that cannot be removed keeps no other.
+async fn remove_surplus<T>(
+    taken: Vec<(u64, T)>,
+    retention: Retention,
+    mut remove: impl AsyncFnMut(&T) -> Result<String>,
+) -> Result<Vec<String>> {
     let stay = staying(taken.iter().map(|(ms, _)| *ms).collect(), retention);
-    let mut failed = None;
-    for (_, path) in taken.iter().filter(|(ms, _)| !stay.contains(ms)) {
-        match fs::remove_dir_all(path) {
-            Ok(()) => println!("{}: removed", path.display()),
-            Err(error) => failed = Some((path, error)),
+    let (mut removed, mut failed) = (Vec::new(), None);
+    for (_, one) in taken.iter().filter(|(ms, _)| !stay.contains(ms)) {
+        match remove(one).await {
+            Ok(shown) => removed.push(shown),
+            Err(error) => failed = Some(error),
         }
     }
     match failed {
-        Some((path, error)) => bail!("cannot remove {}: {error}", path.display()),
-        None => Ok(()),
+        Some(error) => bail!("the new backup is complete, but an old one stays: {error:#}"),
+        None => Ok(removed),
     }
 }
 
@@ -170,19 +177,22 @@ mod tests {
     fn a_name_is_a_time_and_sorts_as_one() {
         assert_eq!(name(1_700_000_000_123), "2023-11-14T22-13-20Z");
         assert!(name(0) < name(1_700_000_000_123));
+        assert!(is_name(&name(0)));
+        for other in ["", "monday", "2023-11-14T22-13-20Z/", "2023-11-14T22:13:20Z", "2023-11-14T22-13-20"] {
+            assert!(!is_name(other), "{other}");
+        }
     }
 
-    #[test]
-    fn only_backups_are_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for other in ["notes", "2020-01-01T00-00-00Z", "x.part"] {
-            fs::create_dir(folder.path().join(other)).expect("made");
-        }
-        remove_parts(folder.path()).expect("removed");
-        remove_surplus(folder.path(), Retention { last: 1, daily: 0, weekly: 0 }).expect("nothing to do");
-        let mut left: Vec<_> =
-            fs::read_dir(folder.path()).expect("there").flatten().map(|entry| entry.file_name()).collect();
-        left.sort();
-        assert_eq!(left, ["2020-01-01T00-00-00Z", "notes"]);
+    #[tokio::test]
+    async fn one_that_cannot_be_removed_keeps_no_other() {
+        let one = Retention { last: 1, daily: 0, weekly: 0 };
+        let mut asked = Vec::new();
+        let failed = remove_surplus(vec![(3, "c"), (2, "b"), (1, "a")], one, async |name: &&str| {
+            asked.push(*name);
+            if *name == "b" { bail!("b is held") } else { Ok((*name).to_owned()) }
+        });
+        let failed = failed.await.expect_err("one stays");
+        assert_eq!(failed.to_string(), "the new backup is complete, but an old one stays: b is held");
+        assert_eq!(asked, ["b", "a"]);
     }
 }

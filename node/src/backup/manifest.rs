@@ -12,7 +12,7 @@ use troupe_raft::backup::file::Content;
 use troupe_runtime::private;
 use troupe_store::rows::Digest;
 
-const FILE: &str = "manifest.json";
+pub const FILE: &str = "manifest.json";
 /// Raised when an older version could no longer restore it.
 pub const FORMAT: u32 = 1;
 
@@ -72,14 +72,25 @@ impl Manifest {
         let text = fs::read_to_string(&path).with_context(|| {
             format!("{}: no backup here, or one that was never finished: take it again", path.display())
         })?;
-        let manifest: Manifest =
-            serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        Manifest::parse(&text, &path.display().to_string())
+    }
+
+    /// `from`: where the text is, for people.
+    pub fn parse(text: &str, from: &str) -> Result<Manifest> {
+        let manifest: Manifest = serde_json::from_str(text).with_context(|| format!("{from} is damaged"))?;
         ensure!(
             manifest.format <= FORMAT,
-            "{} has format {}, and this version reads up to {FORMAT}: use the version that wrote it ({}) or a later one",
-            path.display(),
+            "{from} has format {}, and this version reads up to {FORMAT}: use the version that wrote it ({}) or a later one",
             manifest.format,
             manifest.troupe
+        );
+        // A name leads nowhere else.
+        let is_plain = |name: &str| {
+            name.starts_with("shard-") && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        ensure!(
+            manifest.shards.iter().all(|shard| is_plain(&shard.file)),
+            "{from} is damaged: it names a file elsewhere"
         );
         Ok(manifest)
     }
@@ -107,6 +118,11 @@ impl Manifest {
         Ok(())
     }
 
+    /// Of all files of shards.
+    pub fn bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.bytes).sum()
+    }
+
     pub fn backup_id(&self) -> Result<[u8; 16]> {
         id_in(&self.id).context("the manifest's id is damaged")
     }
@@ -128,15 +144,10 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_reads_what_it_wrote_and_refuses_what_it_cannot_know() {
-        let dir = tempfile::tempdir().unwrap();
-        let missing = format!("{:#}", Manifest::read(dir.path()).unwrap_err());
-        assert!(missing.contains("never finished"), "{missing}");
-        let mut manifest = Manifest {
+impl Manifest {
+    /// Of a backup without rows.
+    pub fn sample() -> Manifest {
+        Manifest {
             format: FORMAT,
             id: hex(&[0xab; 16]),
             cluster_id: hex(&[1; 16]),
@@ -145,12 +156,30 @@ mod tests {
             rows: 0,
             digest: hex(&[0; 16]),
             shards: Vec::new(),
-        };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_it_wrote_and_refuses_what_it_cannot_know() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = format!("{:#}", Manifest::read(dir.path()).unwrap_err());
+        assert!(missing.contains("never finished"), "{missing}");
+        let mut manifest = Manifest::sample();
         manifest.write(dir.path()).unwrap();
         assert_eq!(Manifest::read(dir.path()).unwrap().backup_id().unwrap(), [0xab; 16]);
         manifest.format += 1;
         manifest.write(dir.path()).unwrap();
         assert!(Manifest::read(dir.path()).is_err());
+        let mut text = serde_json::to_value(Manifest::sample()).unwrap();
+        text["shards"] = serde_json::json!([{ "file": "../token", "shard": 0, "first_slot": 0, "end_slot": 1,
+            "applied": 1, "rows": 0, "bytes": 0, "sha256": "" }]);
+        let elsewhere = Manifest::parse(&text.to_string(), "here").unwrap_err();
+        assert!(elsewhere.to_string().contains("a file elsewhere"), "{elsewhere}");
         for id in ["", "ab", "zz", "äöü"] {
             manifest.id = id.to_owned();
             assert!(manifest.backup_id().is_err(), "{id}");

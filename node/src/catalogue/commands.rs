@@ -68,5 +68,15 @@ pub(super) const ROWS: &[Row] = &[
         "There is no context with this name.",
         "`troupe context list` shows those that exist, and `troupe context add NAME` makes one.",
     ),
+    (
+        "store_refused",
+        "The store of objects refuses a request; the text has its status and its code.",
+        "Look at the keys (`--s3-credentials`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), their rights, the bucket and the region. The time of this machine must be right too.",
+    ),
+    (
+        "store_silent",
+        "The store of objects does not answer, or breaks off, after several attempts.",
+        "Look at `--s3-endpoint`, the network and, for https, at the authorities (`--s3-ca`); then give the command again.",
+    ),
     ("unknown_code", "The catalogue has no such code.", "`troupe explain` lists all codes of this version."),
 ];

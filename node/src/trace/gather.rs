@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use troupe_core::text::clean_lines;
 use troupe_fetch as fetch;
 
-use crate::arguments::Output;
 use crate::asker::Asker;
 use crate::operator::{Key, Where, operator_key};
 
@@ -44,10 +42,7 @@ pub async fn run(args: Args) -> Result<()> {
     let answer = gathered(&args, &nodes);
     // No hop at all is an error in both forms.
     let table = table(&answer)?;
-    match args.cluster.output {
-        Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?)),
-        Output::Table => print!("{}", clean_lines(&table)),
-    }
+    args.cluster.output.print(|| answer, || table);
     Ok(())
 }
 
@@ -152,6 +147,7 @@ fn table(answer: &Value) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::Output;
 
     #[test]
     fn hops_of_several_nodes_are_ordered_by_one_clock() {

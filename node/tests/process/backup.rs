@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use crate::person::{Person, connect, password};
 use crate::server::{Server, within};
+use crate::stand_in::{self, StandIn};
 
 const MESSAGES: usize = 300;
 
@@ -110,6 +111,59 @@ async fn a_damaged_backup_is_refused_before_anything_is_sent() {
     std::fs::remove_file(backup.join("manifest.json")).expect("removed");
     let refused = asks(&empty, ["backup", "verify"], &backup).await;
     assert!(!refused.0 && refused.1.contains("never finished"), "{}", refused.1);
+}
+
+/// A store of objects is a place for backups as a folder is.
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_in_a_bucket_are_kept_verified_and_restored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys");
+    let (key, secret) = (stand_in::signature::KEY, stand_in::signature::SECRET);
+    std::fs::write(&keys, format!("aws_access_key_id = {key}\naws_secret_access_key = {secret}\n")).expect("written");
+    let store = StandIn::start().await;
+    let endpoint = format!("http://{}", store.address);
+    let with = async |server: &Server, words: &[&str]| {
+        let common = ["--s3-endpoint", endpoint.as_str(), "--s3-credentials", keys.to_str().expect("a path")];
+        let words: Vec<&OsStr> = words.iter().chain(&common).map(OsStr::new).collect();
+        let (done, said) = server.asks(&words).await;
+        assert!(!said.contains(secret) && !said.contains("X-Amz"), "{said}");
+        (done, said)
+    };
+    let first = Server::started(1).await;
+    first.person("alice").await.says("everyone", "worth keeping").await;
+    for number in 0..2 {
+        let keep = ["backup", "keep", "s3://backups/chat", "--last", "1", "-o", "json"];
+        let (done, said) = with(&first, &keep).await;
+        assert!(done, "{said}");
+        let round: serde_json::Value = serde_json::from_str(&said).expect("one line of JSON");
+        assert_eq!(round["removed"].as_array().map(Vec::len), Some(number), "{said}");
+    }
+    let (_, said) = with(&first, &["backup", "list", "s3://backups/chat", "-o", "json"]).await;
+    let listed: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{said}");
+    let path = listed[0]["path"].as_str().expect("a path").to_owned();
+    let (done, said) = with(&first, &["backup", "verify", &path]).await;
+    assert!(done && said.contains("as saved"), "{said}");
+
+    let second = Server::started(1).await;
+    let (done, said) = with(&second, &["restore", &path]).await;
+    assert!(done && said.contains("as saved"), "{said}");
+    let (connection, _pushes) = connect(&second.addresses().client).await;
+    connection.login("alice", &password("alice"), "phone").await.expect("with the old password");
+
+    let object = {
+        let state = store.state();
+        let is_shard = |key: &&String| !key.ends_with("manifest.json");
+        state.objects.keys().find(is_shard).expect("a shard").clone()
+    };
+    if let Some(byte) = store.state().objects.get_mut(&object).and_then(|object| object.last_mut()) {
+        *byte ^= 1;
+    }
+    let (done, said) = with(&first, &["backup", "verify", &path]).await;
+    assert!(!done && said.contains("is damaged"), "{said}");
+    store.state().objects.retain(|key, _| !key.ends_with("manifest.json"));
+    let (done, said) = with(&first, &["backup", "verify", &path]).await;
+    assert!(!done && said.contains("never finished"), "{said}");
 }
 
 /// A device with its state on disk, as the SDK keeps it.

@@ -26,6 +26,9 @@ mod requests;
 mod secure;
 mod server;
 mod shapes;
+#[path = "../../../objects/tests/store/stand_in/mod.rs"]
+#[allow(dead_code, reason = "its faults are for the tests of its own crate")]
+mod stand_in;
 mod starts;
 mod terminal;
 mod transfer;

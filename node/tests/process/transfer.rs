@@ -78,7 +78,7 @@ async fn a_round_trip_over_real_nodes_is_equal() {
     .await;
     killed.kill().await.expect("killed");
     for _ in 0..2 {
-        let done = run(&to, &["import", shown(&first), "--json"]).await;
+        let done = run(&to, &["import", shown(&first), "-o", "json"]).await;
         assert!(done.0, "{}", done.2);
         let report: Value = serde_json::from_str(&done.1).expect("JSON");
         assert_eq!(report["report"]["failed"], 0);
