@@ -113,6 +113,21 @@ fn joins() {
 }
 
 #[test]
+fn forwards() {
+    harmless(Attack::Forwards);
+}
+
+#[test]
+fn growing() {
+    harmless(Attack::Growing);
+}
+
+#[test]
+fn before() {
+    harmless(Attack::Before);
+}
+
+#[test]
 fn http_connections() {
     harmless(Attack::HttpConnections);
 }

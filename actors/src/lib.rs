@@ -16,8 +16,8 @@
 //! [`fanout`] of each subscribed node, and from there to the [`sink`] of every connection.
 //!
 //! Decisions without waiting are in plain structs with tests beside them: [`admission`],
-//! [`budgets`], [`places`], [`presence`], [`watchers`], [`proposals`], the router's attempts, the resequencer of
-//! fan-out. The rules about users, members and messages are in `troupe-core`.
+//! [`budgets`], [`places`], [`presence`], [`watchers`], [`proposals`], the router's attempts, the
+//! resequencer of fan-out. The rules about users, members and messages are in `troupe-core`.
 //!
 //! Start at [`node`], the interface of this crate. [`message`] has the messages between the actors
 //! of different nodes.

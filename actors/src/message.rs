@@ -38,6 +38,8 @@ pub enum Request {
     OpenSession {
         session: Session,
         revision: u64,
+        /// Origin of the login.
+        from: String,
     },
     Credentials(UserKey),
     /// Whether this is still a session, and of whom. The session counts as online from now on.
@@ -64,8 +66,8 @@ pub enum Request {
         session: Session,
         users: Vec<UserId>,
     },
-    /// The watchers that a node has for each of these users: all of them. The answer has the present
-    /// state.
+    /// The watchers that a node has for each of these users: all of them. The answer has the
+    /// present state.
     Watches {
         node: NodeId,
         watches: Vec<(UserId, Vec<UserId>)>,

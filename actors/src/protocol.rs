@@ -195,6 +195,8 @@ pub enum UserMsg {
         session: Session,
         /// Which of the user's passwords was verified.
         revision: u64,
+        /// Origin of the login.
+        from: String,
         refusing: bool,
         reply: ReplyTo,
     },

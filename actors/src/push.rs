@@ -178,7 +178,14 @@ impl Pushes {
 struct Queue<T> {
     waiting: VecDeque<(UserId, T)>,
     running: usize,
-    of_user: BTreeMap<UserId, usize>,
+    of_user: BTreeMap<UserId, Share>,
+}
+
+/// Of one user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Share {
+    waiting: usize,
+    running: usize,
 }
 
 impl<T> Default for Queue<T> {
@@ -188,14 +195,32 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Whether the oldest was dropped for it.
+    /// Whether one was dropped for it: the user's oldest if these are many, otherwise the oldest.
     fn add(&mut self, user: UserId, work: T) -> bool {
-        let is_full = self.waiting.len() >= limits::PUSH_WAITING;
-        if is_full {
-            self.waiting.pop_front();
+        let at = if self.share(user).waiting >= limits::PUSH_WAITING_EACH {
+            self.waiting.iter().position(|(of, _)| *of == user)
+        } else {
+            (self.waiting.len() >= limits::PUSH_WAITING).then_some(0)
+        };
+        let dropped = at.and_then(|at| self.waiting.remove(at));
+        if let Some((of, _)) = &dropped {
+            self.count(*of, |share| share.waiting = share.waiting.saturating_sub(1));
         }
         self.waiting.push_back((user, work));
-        is_full
+        self.count(user, |share| share.waiting += 1);
+        dropped.is_some()
+    }
+
+    fn share(&self, user: UserId) -> Share {
+        self.of_user.get(&user).copied().unwrap_or_default()
+    }
+
+    fn count(&mut self, user: UserId, change: impl FnOnce(&mut Share)) {
+        let share = self.of_user.entry(user).or_default();
+        change(share);
+        if *share == Share::default() {
+            self.of_user.remove(&user);
+        }
     }
 
     /// The first that may begin. A user whose services are slow delays its own pushes.
@@ -203,22 +228,19 @@ impl<T> Queue<T> {
         if self.running >= limits::PUSH_IN_FLIGHT {
             return None;
         }
-        let runs = |user: &UserId| self.of_user.get(user).copied().unwrap_or(0);
-        let at = self.waiting.iter().position(|(user, _)| runs(user) < limits::PUSH_IN_FLIGHT_EACH)?;
+        let may_run = |user: &UserId| self.share(*user).running < limits::PUSH_IN_FLIGHT_EACH;
+        let at = self.waiting.iter().position(|(user, _)| may_run(user))?;
         let (user, work) = self.waiting.remove(at)?;
         self.running += 1;
-        *self.of_user.entry(user).or_default() += 1;
+        self.count(user, |share| {
+            *share = Share { waiting: share.waiting.saturating_sub(1), running: share.running + 1 }
+        });
         Some((user, work))
     }
 
     fn done(&mut self, user: UserId) {
         self.running = self.running.saturating_sub(1);
-        if let Some(runs) = self.of_user.get_mut(&user) {
-            *runs = runs.saturating_sub(1);
-            if *runs == 0 {
-                self.of_user.remove(&user);
-            }
-        }
+        self.count(user, |share| share.running = share.running.saturating_sub(1));
     }
 }
 
@@ -229,11 +251,31 @@ mod tests {
     #[test]
     fn a_full_queue_drops_its_oldest() {
         let mut queue = Queue::default();
+        let user = |work: usize| UserId((work / limits::PUSH_WAITING_EACH) as u64);
         for work in 0..limits::PUSH_WAITING {
-            assert!(!queue.add(UserId(1), work));
+            assert!(!queue.add(user(work), work));
         }
-        assert!(queue.add(UserId(2), limits::PUSH_WAITING));
-        assert_eq!(queue.next(), Some((UserId(1), 1)));
+        assert!(queue.add(UserId(99), limits::PUSH_WAITING));
+        assert_eq!(queue.next(), Some((UserId(0), 1)));
+    }
+
+    #[test]
+    fn a_user_with_many_pushes_drops_its_own() {
+        let mut queue = Queue::default();
+        queue.add(UserId(1), 0);
+        for work in 1..=limits::PUSH_WAITING_EACH {
+            assert!(!queue.add(UserId(2), work));
+        }
+        assert!(queue.add(UserId(2), limits::PUSH_WAITING_EACH + 1));
+        assert_eq!(queue.waiting.len(), limits::PUSH_WAITING_EACH + 1);
+        let begun: Vec<_> = std::iter::from_fn(|| queue.next()).collect();
+        assert_eq!(begun.iter().map(|(_, work)| *work).collect::<Vec<_>>(), [0, 2, 3, 4, 5]);
+        for (user, _) in begun {
+            queue.done(user);
+        }
+        queue.waiting.clear();
+        assert_eq!(queue.share(UserId(1)), Share::default());
+        assert!(!queue.of_user.contains_key(&UserId(1)), "nothing is kept of a user without pushes");
     }
 
     #[test]

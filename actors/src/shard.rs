@@ -6,8 +6,8 @@
 //! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
 //! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards,
 //! [`due`] does work at its time, [`before`] asks hooks before a message is proposed, [`absent`]
-//! tells the shards of members that are not connected, [`online`] keeps live connections, [`watches`]
-//! tells those that watch them.
+//! tells the shards of members that are not connected, [`online`] keeps live connections,
+//! [`watches`] tells those that watch them.
 
 mod absent;
 mod before;

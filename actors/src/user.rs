@@ -6,7 +6,7 @@
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::command::OpenSession;
-use troupe_core::{Command, ShardId, UserId};
+use troupe_core::{Command, Level, ShardId, UserId};
 use troupe_proto::client;
 
 use crate::context::{NodeContext, answer_of};
@@ -58,8 +58,8 @@ impl Actor for User {
         state: &mut UserState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            UserMsg::Open { session, revision, refusing, reply } => {
-                state.open(&myself, session, revision, refusing, reply);
+            UserMsg::Open { session, revision, from, refusing, reply } => {
+                state.open(&myself, session, revision, from, refusing, reply);
             }
             UserMsg::Resume { session, reply } => state.resume(&myself, session, reply),
             UserMsg::NotResumed(session) => state.opening.retain(|opening| *opening != session),
@@ -112,7 +112,15 @@ impl UserState {
         });
     }
 
-    fn open(&mut self, myself: &ActorRef<UserMsg>, session: Session, revision: u64, refusing: bool, reply: ReplyTo) {
+    fn open(
+        &mut self,
+        myself: &ActorRef<UserMsg>,
+        session: Session,
+        revision: u64,
+        from: String,
+        refusing: bool,
+        reply: ReplyTo,
+    ) {
         if refusing && self.another_is_online(&session) {
             return reply.refuse(client::Refusal::AlreadyOnline.into());
         }
@@ -121,7 +129,10 @@ impl UserState {
         if !self.opening.contains(&session) {
             self.opening.push(session.clone());
         }
-        self.push(myself, Command::OpenSession(OpenSession { user, device, token, revision }), reply, Some(session));
+        // Replicas of the first level would apply it differently.
+        let from = if self.context.cluster.level() < Level::SECOND { String::new() } else { from };
+        let command = Command::OpenSession(OpenSession { user, device, token, revision, from });
+        self.push(myself, command, reply, Some(session));
     }
 
     fn push(&mut self, myself: &ActorRef<UserMsg>, command: Command, reply: ReplyTo, opens: Option<Session>) {

@@ -74,7 +74,7 @@ impl Watchers {
     }
 
     /// Users to read next, with their watchers: a bounded number of them.
-    pub fn next(&mut self) -> Vec<(UserId, Vec<UserId>)> {
+    pub fn take_due(&mut self) -> Vec<(UserId, Vec<UserId>)> {
         let (mut next, mut many) = (Vec::new(), 0);
         while many < limits::WATCHES_PER_REQUEST
             && let Some(user) = self.due.pop_first()
@@ -104,7 +104,8 @@ impl Watchers {
         let Some(told) = self.told.get_mut(&facts.user) else { return news };
         let online = presence.is_online(facts.user);
         for ((node, watcher), told) in told.iter_mut().filter(|((node, _), _)| only.is_none_or(|only| only == *node)) {
-            // A watcher that has come since the rows were read, or would see it offline too early, hears it later.
+            // A watcher that has come since the rows were read, or would see it offline too early,
+            // hears it later.
             let sees = facts.watchers.get(watcher).copied();
             let Some(sees) = sees.filter(|sees| !sees || online || sure) else {
                 self.changed.insert(facts.user);
@@ -203,7 +204,7 @@ mod tests {
         let told = watchers.news(&facts(&[BOB]), &presence, false, Some(ONE));
         assert_eq!(told, BTreeMap::from([(ONE, vec![news(HIDDEN, &[EVE])])]));
         watchers.look();
-        assert_eq!(watchers.next(), [(ANN, vec![BOB, EVE])], "it looks again");
+        assert_eq!(watchers.take_due(), [(ANN, vec![BOB, EVE])], "it looks again");
         assert_eq!(watchers.news(&facts(&[BOB]), &presence, true, None)[&ONE], [news(shown(false), &[BOB])]);
     }
 
@@ -212,17 +213,17 @@ mod tests {
         let mut watchers = Watchers::default();
         watchers.changed(ANN);
         watchers.look();
-        assert_eq!(watchers.next(), [], "no one watches");
+        assert_eq!(watchers.take_due(), [], "no one watches");
         watchers.set(ONE, ANN, (10..2 * limits::WATCHERS_OF_USER as u64).map(UserId).collect());
         (0..9).for_each(|_| watchers.changed(ANN));
         watchers.look();
-        let next = watchers.next();
+        let next = watchers.take_due();
         assert_eq!((next.len(), next[0].1.len()), (1, limits::WATCHERS_OF_USER));
-        assert_eq!(watchers.next(), []);
+        assert_eq!(watchers.take_due(), []);
         watchers.set(ONE, ANN, Vec::new());
         watchers.changed(ANN);
         watchers.look();
-        assert_eq!(watchers.next(), []);
+        assert_eq!(watchers.take_due(), []);
     }
 
     #[test]

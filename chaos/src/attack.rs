@@ -7,10 +7,13 @@
 
 mod accounts;
 mod asking;
+mod before;
 mod contacts;
 mod descriptors;
 mod entry;
+mod forwards;
 mod frames;
+mod growing;
 mod heads;
 mod honest;
 mod hooks;

@@ -1,8 +1,10 @@
 //! One checker per promise. Each walks the history once, knows nothing of the server, and describes
 //! its findings.
 
+pub mod apart;
 pub mod attachments;
 pub mod before;
+pub mod bots;
 pub mod calls;
 pub mod contacts;
 pub mod cursors;
@@ -101,10 +103,14 @@ pub enum Promise {
     Hooks,
     /// A stream ends with its acknowledged pieces, each once and in order.
     Streams,
+    /// A bot's token does what its scopes allow, and nothing after its end.
+    Bots,
+    /// Plain members of a group without contact do not get to know each other by it.
+    Apart,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 27] = [
+    pub const ALL: [Promise; 29] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -132,6 +138,8 @@ impl Promise {
         Promise::Polls,
         Promise::Hooks,
         Promise::Streams,
+        Promise::Bots,
+        Promise::Apart,
     ];
 
     /// The promise in words.
@@ -164,6 +172,8 @@ impl Promise {
             Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
             Promise::Hooks => "receivers of hooks get each event at least once, in order, and are asked before",
             Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
+            Promise::Bots => "a bot's token does what its scopes allow, and nothing after its end",
+            Promise::Apart => "plain members of a group without contact do not get to know each other by it",
         }
     }
 }
@@ -189,7 +199,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 28] = [
+pub const ALL: [Checker; 30] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -218,6 +228,8 @@ pub const ALL: [Checker; 28] = [
     ("hooks", hooks::check),
     ("before hooks", before::check),
     ("streams", streams::check),
+    ("bots", bots::check),
+    ("apart", apart::check),
 ];
 
 /// Runs every checker.

@@ -4,6 +4,7 @@
 
 mod finals;
 mod pages;
+mod people;
 mod polls;
 mod steps;
 
@@ -15,6 +16,7 @@ use troupe_core::{Body, Event, EventKind};
 
 pub use self::finals::{FinalContact, FinalGate, FinalHook, FinalLog, Kept};
 pub use self::pages::State;
+pub use self::people::{ApartStep, BotAct, BotAnswer, BotStep, ContactAct, Outcome, Personal};
 pub use self::polls::{PollStep, PollVotes};
 pub use self::steps::{CallStep, Rule};
 
@@ -208,41 +210,12 @@ pub enum Record {
     HookGuards { at: u64, conversation: Conversation },
     /// Such a hook was asked about a message.
     HookAsked { at: u64, conversation: Conversation, id: MessageId, allowed: bool },
+    /// A bot's token, by a number of the harness, or a use of it.
+    Bot { at: u64, bot: u64, token: u64, step: BotStep },
+    /// A group whose members do not get to know each other, and the attempts of its users.
+    Apart { at: u64, conversation: Conversation, step: ApartStep },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ContactAct {
-    Ask,
-    Accept,
-    End,
-    Block,
-    Unblock,
-}
-
-/// A change of a user's own state of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Personal {
-    /// By a device that has seen the pin `was` at that version. No two changes set the same.
-    Pin { seen: Option<u64>, was: u64, to: u64 },
-    /// The history up to a seq.
-    Clear { to: u64 },
-    /// One message, for the user alone.
-    Delete { seq: u64 },
-    /// A message is saved, or is no more.
-    Save { seq: u64, removed: bool },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Asked,
-    Done,
-    /// It was not applied and never will be.
-    Refused,
 }
 
 /// The digests of the bodies of messages and edits, by seq. An erased event has none.

@@ -81,7 +81,9 @@ impl OnlineChecks {
             | Record::HookMade { .. }
             | Record::HookTaken { .. }
             | Record::HookGuards { .. }
-            | Record::HookAsked { .. } => {}
+            | Record::HookAsked { .. }
+            | Record::Bot { .. }
+            | Record::Apart { .. } => {}
         }
     }
 

@@ -14,7 +14,7 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 use crate::requests::SessionInfo;
 
-pub use wire::{Account, AuditRow, Invite, Settings};
+pub use wire::{Account, AuditRow, GroupRow, Invite, Settings};
 
 impl Client {
     /// Changes the password of this user. Sessions of its other devices end.
@@ -112,6 +112,12 @@ impl Client {
         self.admin_done(Operation::SetAdmin(wire::SetAdmin { account: named.to_owned(), admin })).await
     }
 
+    /// The role is `user`, `auditor` (reads and changes nothing) or `admin`.
+    pub async fn set_role(&self, named: &str, role: &str) -> Result<()> {
+        let (account, role) = (named.to_owned(), role.to_owned());
+        self.admin_done(Operation::SetRole(wire::SetRole { account, role })).await
+    }
+
     pub async fn account_sessions(&self, named: &str) -> Result<Vec<SessionInfo>> {
         match self.admin(Operation::AccountSessions(named.to_owned())).await? {
             Answer::Sessions(list) => Ok(list.sessions.into_iter().map(SessionInfo::from).collect()),
@@ -123,6 +129,24 @@ impl Client {
     pub async fn end_sessions(&self, named: &str, device: Option<&str>) -> Result<()> {
         let (account, device) = (named.to_owned(), device.unwrap_or_default().to_owned());
         self.admin_done(Operation::EndSessions(wire::EndSessions { account, device })).await
+    }
+
+    /// All groups of the cluster with their sizes, in the order of their slots.
+    pub async fn all_groups(&self) -> Result<Vec<GroupRow>> {
+        let mut groups = Vec::new();
+        let mut after = String::new();
+        loop {
+            let list = wire::ListGroups { after: after.clone(), limit: 0 };
+            let Answer::Groups(page) = self.admin(Operation::ListGroups(list)).await? else {
+                return Err(other_answer());
+            };
+            let last = page.groups.last().map(|group| group.conversation.clone());
+            groups.extend(page.groups);
+            match last {
+                Some(last) if page.more && last != after => after = last,
+                _ => return Ok(groups),
+            }
+        }
     }
 
     pub async fn create_invite(&self, code: &str, uses: u32, expires: Timestamp, note: &str) -> Result<Invite> {

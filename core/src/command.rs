@@ -272,6 +272,8 @@ pub struct OpenSession {
     pub token: TokenHash,
     /// The revision of the verified password: a newer password causes a refusal.
     pub revision: u64,
+    /// Origin of the login, kept as that of the user's last one; empty: nothing is kept.
+    pub from: String,
 }
 
 /// Logs one session out. `token` given: only if it is still that session, so that a late logout

@@ -95,7 +95,7 @@ impl Command {
         match self {
             Command::Register(c) if is_a_name_of_the_first_level(c) => Level::FIRST,
             Command::UpdateInbox(UpdateInbox { by: None, .. }) => Level::FIRST,
-            Command::OpenSession(c) if c.revision == 0 => Level::FIRST,
+            Command::OpenSession(c) if c.revision == 0 && c.from.is_empty() => Level::FIRST,
             Command::Register(_)
             | Command::UpdateInbox(_)
             | Command::OpenSession(_)

@@ -181,6 +181,8 @@ pub const INVITE_CODE_MIN_BYTES: usize = 12;
 pub const INVITE_CODE_MAX_BYTES: usize = 64;
 /// Rows in one page of the audit log.
 pub const PAGE_AUDIT: usize = 500;
+/// Groups in one page of an administrator's list.
+pub const PAGE_GROUPS: usize = 200;
 /// Accounts, or invitations, in one page of an administrator's list.
 pub const PAGE_ACCOUNTS: usize = 200;
 

@@ -44,357 +44,208 @@ impl From<Bug> for Planted {
     }
 }
 
-/// One deliberate bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Bug {
+/// Declares the bugs with their names. The one behind the semicolon is not in [`Bug::ALL`].
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $bug:ident => $name:literal,)* ; $(#[$apart:meta])* $later:ident => $called:literal) => {
+        /// One deliberate bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Bug {
+            $($(#[$doc])* $bug,)*
+            $(#[$apart])* $later,
+        }
+
+        impl Bug {
+            pub const ALL: [Bug; [$(Bug::$bug),*].len()] = [$(Bug::$bug),*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Bug::$bug => $name,)*
+                    Bug::$later => $called,
+                }
+            }
+        }
+    };
+}
+
+bugs! {
     /// Ack a send as soon as it is proposed, before a majority has it.
-    AckBeforeCommit,
+    AckBeforeCommit => "ack-before-commit",
     /// Report an append as durable before the fsync.
-    AckBeforeFsync,
+    AckBeforeFsync => "ack-before-fsync",
     /// Forget the dedup rows at restart.
-    ForgetDedupOnRestart,
+    ForgetDedupOnRestart => "forget-dedup-on-restart",
     /// Key dedup without the sender.
-    DedupWithoutSender,
+    DedupWithoutSender => "dedup-without-sender",
     /// Hand out a push although the one before it is missing.
-    IgnoreFanOutGap,
+    IgnoreFanOutGap => "ignore-fan-out-gap",
     /// Ignore `after`.
-    IgnoreAfter,
+    IgnoreAfter => "ignore-after",
     /// Apply an entry again when the log is replayed.
-    ReapplyOnReplay,
+    ReapplyOnReplay => "reapply-on-replay",
     /// Remember only the last few ids of a conversation.
-    DedupWindow,
+    DedupWindow => "dedup-window",
     /// Stamp an event with the leader's clock, even if that is behind the event before.
-    TimeGoesBack,
+    TimeGoesBack => "time-goes-back",
     /// Take a cursor as it comes, even if it is behind the one held.
-    CursorGoesBack,
+    CursorGoesBack => "cursor-goes-back",
     /// Accept a message from a former member.
-    RemovedMaySend,
+    RemovedMaySend => "removed-may-send",
     /// Write the event that removes a member, and keep the member.
-    RemovedStaysMember,
+    RemovedStaysMember => "removed-stays-member",
     /// Let a new member see earlier events.
-    AddedSeesAll,
+    AddedSeesAll => "added-sees-all",
     /// Keep a vote in memory only.
-    VoteNotWritten,
+    VoteNotWritten => "vote-not-written",
     /// Keep entries that a new leader does not have.
-    TruncateSkipped,
+    TruncateSkipped => "truncate-skipped",
     /// Make the applied index durable before the rows that it covers.
-    AppliedBeforeRows,
+    AppliedBeforeRows => "applied-before-rows",
     /// Leave the dedup rows out of a snapshot.
-    SnapshotWithoutDedup,
+    SnapshotWithoutDedup => "snapshot-without-dedup",
     /// Count a snapshot as installed before its rows are.
-    SnapshotHalfInstalled,
+    SnapshotHalfInstalled => "snapshot-half-installed",
     /// Answer reads without confirming the leadership with a majority.
-    StaleRead,
+    StaleRead => "stale-read",
     /// Look up recent acks without the sender.
-    RecentWithoutSender,
+    RecentWithoutSender => "recent-without-sender",
     /// Lose a push, and never send the head that would reveal it.
-    LostPushUnnoticed,
+    LostPushUnnoticed => "lost-push-unnoticed",
     /// Hand out to a connection whose user was removed.
-    RemovedStillFannedOut,
+    RemovedStillFannedOut => "removed-still-fanned-out",
     /// Do not subscribe again when another node leads.
-    HubStaysWithOldLeader,
+    HubStaysWithOldLeader => "hub-stays-with-old-leader",
     /// Subscribe without reporting the head to the connections.
-    SubscribeWithoutHead,
+    SubscribeWithoutHead => "subscribe-without-head",
     /// Begin a page of history one event too late.
-    PageSkipsOne,
+    PageSkipsOne => "page-skips-one",
     /// Route some slots to the shard beside theirs, on one node.
-    WrongShard,
+    WrongShard => "wrong-shard",
     /// Settle an outbox row before the other shard has committed it.
-    OutboxSettledUnheard,
+    OutboxSettledUnheard => "outbox-settled-unheard",
     /// Send again under another id.
-    SdkFreshIds,
+    SdkFreshIds => "sdk-fresh-ids",
     /// Deliver a push regardless of earlier deliveries.
-    SdkTrustsPushes,
+    SdkTrustsPushes => "sdk-trusts-pushes",
     /// Keep the cursor of an event that the application has not taken.
-    SdkCursorEarly,
+    SdkCursorEarly => "sdk-cursor-early",
     /// Give up a message whose outcome is unknown.
-    SdkGivesUp,
+    SdkGivesUp => "sdk-gives-up",
     /// Send without naming the message before.
-    SdkWithoutAfter,
+    SdkWithoutAfter => "sdk-without-after",
     /// Continue with an earlier copy of a disk.
-    PutBackUnnoticed,
+    PutBackUnnoticed => "put-back-unnoticed",
     /// Call a move done before the members of the group have changed.
-    MoveWithoutVote,
+    MoveWithoutVote => "move-without-vote",
     /// Keep the data of a replica that was moved away.
-    GoneReplicaKept,
+    GoneReplicaKept => "gone-replica-kept",
     /// Count one's own messages as unread.
-    UnreadCountsOwn,
+    UnreadCountsOwn => "unread-counts-own",
     /// Stamp with the leader's clock, regardless of the clocks of the others.
-    OwnClockTrusted,
+    OwnClockTrusted => "own-clock-trusted",
     /// List the group of a stranger before the user has accepted.
-    InvitationEntersUnasked,
+    InvitationEntersUnasked => "invitation-enters-unasked",
     /// Answer that an invitation is kept, and forget it.
-    InvitationLost,
+    InvitationLost => "invitation-lost",
     /// Say that a session has ended, and keep it.
-    EndedSessionResumes,
+    EndedSessionResumes => "ended-session-resumes",
     /// Execute an act of an administrator without a row in the audit log.
-    ActNotRecorded,
+    ActNotRecorded => "act-not-recorded",
     /// Take no use of an invitation code for a registration.
-    InviteUsedTwice,
+    InviteUsedTwice => "invite-used-twice",
     /// Report a RocksDB write as durable without an fsync.
-    SyncSkipped,
+    SyncSkipped => "sync-skipped",
     /// Continue after a failed RocksDB write.
-    EngineErrorIgnored,
+    EngineErrorIgnored => "engine-error-ignored",
     /// Open a database that has lost its end.
-    WitnessIgnored,
+    WitnessIgnored => "witness-ignored",
+    /// Propose a command that not every member can apply.
+    LevelIgnored => "level-ignored",
+    /// Place a reaction that its user has given already.
+    ReactionTwice => "reaction-twice",
+    /// Answer a repeated key without a look at its first body.
+    ReusedKeyAnswered => "reused-key-answered",
+    /// Take an import for the log that is there, without a look at it.
+    ImportUncompared => "import-uncompared",
+    /// Resume a stream of server-sent events behind the first event that its client lacks.
+    StreamResumesLate => "stream-resumes-late",
+    /// Let a muted member speak.
+    MuteIgnored => "mute-ignored",
+    /// Let a member speak in slow mode before its time.
+    SlowModeIgnored => "slow-mode-ignored",
+    /// Let a banned user join or be added.
+    BannedReturns => "banned-returns",
+    /// Count no use of an invite link of a group.
+    LinkUsedTwice => "link-used-twice",
+    /// Answer that a scheduled message is cancelled, and send it.
+    CancelIgnored => "cancel-ignored",
+    /// As a new leader, wait for new work only, not for what was planned before.
+    DueForgotten => "due-forgotten",
+    /// Keep a block in the shard of its user only.
+    BlockNotSent => "block-not-sent",
+    /// Hear of no acceptance of a request.
+    ContactOneSided => "contact-one-sided",
+    /// Let a second device take a call that was answered.
+    CallTwoWinners => "call-two-winners",
+    /// Pass the signal of a former member on.
+    SignalUnchecked => "signal-unchecked",
+    /// Remove the chunks of a file when the same file is uploaded again.
+    SameFileCollected => "same-file-collected",
+    /// Place a message that refers to a file which is not there.
+    MissingFileSent => "missing-file-sent",
+    /// Keep the room of files that are gone.
+    RoomNotFreed => "room-not-freed",
+    /// Let any member edit a message.
+    EditByAnother => "edit-by-another",
+    /// Keep the contents of a recalled message and of its edits.
+    RecallKeepsContent => "recall-keeps-content",
+    /// Commit the cursor of a hook before its receiver has the events.
+    HookCursorEarly => "hook-cursor-early",
+    /// Pass over each fifth event of a hook.
+    HookSkipsOne => "hook-skips-one",
+    /// Place a message that the hook of its group was not asked about.
+    BeforeHookSkipped => "before-hook-skipped",
+    /// Show the presence of a user that hides it.
+    PresenceShown => "presence-shown",
+    /// Push the presence of a user to watchers that it hides from.
+    WatchUnchecked => "watch-unchecked",
+    /// Take a change of a conversation's state from a device that has not seen the last one.
+    StaleChangeWins => "stale-change-wins",
+    /// Show a user the history that it has cleared.
+    ClearedHistoryShown => "cleared-history-shown",
+    /// Answer that messages are deleted for a user, and keep showing them.
+    DeletedShown => "deleted-shown",
+    /// Answer that a message is saved, and forget it.
+    FavouriteLost => "favourite-lost",
+    /// Find messages that the user may not see.
+    SearchShowsHidden => "search-shows-hidden",
+    /// Leave the last message of each block out of the search index.
+    SearchForgets => "search-forgets",
+    /// Let a user in that has only asked to join.
+    AskLetsIn => "ask-lets-in",
+    /// Keep the pin of a recalled message.
+    PinOutlivesRecall => "pin-outlives-recall",
+    /// Count members as readers of messages from before they came.
+    NewcomersHaveRead => "newcomers-have-read",
+    /// Say that a message has vanished, and keep its content.
+    VanishingKept => "vanishing-kept",
+    /// Count the vote of a user a second time.
+    VoteTwice => "vote-twice",
+    /// Forward under another id each time.
+    ForwardFreshIds => "forward-fresh-ids",
+    /// Append a piece of a stream again when it is repeated.
+    PieceTwice => "piece-twice",
+    /// Let a bot do what its token is not for.
+    BotScopeIgnored => "bot-scope-ignored",
+    /// Let members of a group without contact get in touch with each other.
+    ApartMembersMeet => "apart-members-meet",
+    ;
     /// Not a bug, and in no list: a message whose body has the number of a later kind of events
     /// becomes such an event, as a later version might place it. Every promise must hold
     /// nevertheless.
-    LaterKind,
-    /// Propose a command that not every member can apply.
-    LevelIgnored,
-    /// Place a reaction that its user has given already.
-    ReactionTwice,
-    /// Take an import for the log that is there, without a look at it.
-    ImportUncompared,
-    /// Answer a repeated key without a look at its first body.
-    ReusedKeyAnswered,
-    /// Resume a stream of server-sent events behind the first event that its client lacks.
-    StreamResumesLate,
-    /// Let a muted member speak.
-    MuteIgnored,
-    /// Let a member speak in slow mode before its time.
-    SlowModeIgnored,
-    /// Let a banned user join or be added.
-    BannedReturns,
-    /// Count no use of an invite link of a group.
-    LinkUsedTwice,
-    /// Answer that a scheduled message is cancelled, and send it.
-    CancelIgnored,
-    /// As a new leader, wait for new work only, not for what was planned before.
-    DueForgotten,
-    /// Keep a block in the shard of its user only.
-    BlockNotSent,
-    /// Hear of no acceptance of a request.
-    ContactOneSided,
-    /// Let a second device take a call that was answered.
-    CallTwoWinners,
-    /// Pass the signal of a former member on.
-    SignalUnchecked,
-    /// Remove the chunks of a file when the same file is uploaded again.
-    SameFileCollected,
-    /// Place a message that refers to a file which is not there.
-    MissingFileSent,
-    /// Keep the room of files that are gone.
-    RoomNotFreed,
-    /// Let any member edit a message.
-    EditByAnother,
-    /// Keep the contents of a recalled message and of its edits.
-    RecallKeepsContent,
-    /// Commit the cursor of a hook before its receiver has the events.
-    HookCursorEarly,
-    /// Pass over each fifth event of a hook.
-    HookSkipsOne,
-    /// Place a message that the hook of its group was not asked about.
-    BeforeHookSkipped,
-    /// Show the presence of a user that hides it.
-    PresenceShown,
-    /// Push the presence of a user to watchers that it hides from.
-    WatchUnchecked,
-    /// Take a change of a conversation's state from a device that has not seen the last one.
-    StaleChangeWins,
-    /// Show a user the history that it has cleared.
-    ClearedHistoryShown,
-    /// Answer that messages are deleted for a user, and keep showing them.
-    DeletedShown,
-    /// Answer that a message is saved, and forget it.
-    FavouriteLost,
-    /// Find messages that the user may not see.
-    SearchShowsHidden,
-    /// Leave the last message of each block out of the search index.
-    SearchForgets,
-    /// Let a user in that has only asked to join.
-    AskLetsIn,
-    /// Keep the pin of a recalled message.
-    PinOutlivesRecall,
-    /// Count members as readers of messages from before they came.
-    NewcomersHaveRead,
-    /// Say that a message has vanished, and keep its content.
-    VanishingKept,
-    /// Count the vote of a user a second time.
-    VoteTwice,
-    /// Forward under another id each time.
-    ForwardFreshIds,
-    /// Append a piece of a stream again when it is repeated.
-    PieceTwice,
+    LaterKind => "later-kind"
 }
 
 impl Bug {
-    pub const ALL: [Bug; 82] = [
-        Bug::AckBeforeCommit,
-        Bug::AckBeforeFsync,
-        Bug::ForgetDedupOnRestart,
-        Bug::DedupWithoutSender,
-        Bug::IgnoreFanOutGap,
-        Bug::IgnoreAfter,
-        Bug::ReapplyOnReplay,
-        Bug::DedupWindow,
-        Bug::TimeGoesBack,
-        Bug::CursorGoesBack,
-        Bug::RemovedMaySend,
-        Bug::RemovedStaysMember,
-        Bug::AddedSeesAll,
-        Bug::VoteNotWritten,
-        Bug::TruncateSkipped,
-        Bug::AppliedBeforeRows,
-        Bug::SnapshotWithoutDedup,
-        Bug::SnapshotHalfInstalled,
-        Bug::StaleRead,
-        Bug::RecentWithoutSender,
-        Bug::LostPushUnnoticed,
-        Bug::RemovedStillFannedOut,
-        Bug::HubStaysWithOldLeader,
-        Bug::SubscribeWithoutHead,
-        Bug::PageSkipsOne,
-        Bug::WrongShard,
-        Bug::OutboxSettledUnheard,
-        Bug::SdkFreshIds,
-        Bug::SdkTrustsPushes,
-        Bug::SdkCursorEarly,
-        Bug::SdkGivesUp,
-        Bug::SdkWithoutAfter,
-        Bug::PutBackUnnoticed,
-        Bug::MoveWithoutVote,
-        Bug::GoneReplicaKept,
-        Bug::UnreadCountsOwn,
-        Bug::OwnClockTrusted,
-        Bug::InvitationEntersUnasked,
-        Bug::InvitationLost,
-        Bug::EndedSessionResumes,
-        Bug::ActNotRecorded,
-        Bug::InviteUsedTwice,
-        Bug::SyncSkipped,
-        Bug::EngineErrorIgnored,
-        Bug::WitnessIgnored,
-        Bug::LevelIgnored,
-        Bug::ReactionTwice,
-        Bug::ReusedKeyAnswered,
-        Bug::ImportUncompared,
-        Bug::StreamResumesLate,
-        Bug::MuteIgnored,
-        Bug::SlowModeIgnored,
-        Bug::BannedReturns,
-        Bug::LinkUsedTwice,
-        Bug::CancelIgnored,
-        Bug::DueForgotten,
-        Bug::BlockNotSent,
-        Bug::ContactOneSided,
-        Bug::CallTwoWinners,
-        Bug::SignalUnchecked,
-        Bug::SameFileCollected,
-        Bug::MissingFileSent,
-        Bug::RoomNotFreed,
-        Bug::EditByAnother,
-        Bug::RecallKeepsContent,
-        Bug::HookCursorEarly,
-        Bug::HookSkipsOne,
-        Bug::BeforeHookSkipped,
-        Bug::PresenceShown,
-        Bug::WatchUnchecked,
-        Bug::StaleChangeWins,
-        Bug::ClearedHistoryShown,
-        Bug::DeletedShown,
-        Bug::FavouriteLost,
-        Bug::SearchShowsHidden,
-        Bug::SearchForgets,
-        Bug::AskLetsIn,
-        Bug::PinOutlivesRecall,
-        Bug::NewcomersHaveRead,
-        Bug::VanishingKept,
-        Bug::VoteTwice,
-        Bug::ForwardFreshIds,
-        Bug::PieceTwice,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Bug::AckBeforeCommit => "ack-before-commit",
-            Bug::AckBeforeFsync => "ack-before-fsync",
-            Bug::ForgetDedupOnRestart => "forget-dedup-on-restart",
-            Bug::DedupWithoutSender => "dedup-without-sender",
-            Bug::IgnoreFanOutGap => "ignore-fan-out-gap",
-            Bug::IgnoreAfter => "ignore-after",
-            Bug::ReapplyOnReplay => "reapply-on-replay",
-            Bug::DedupWindow => "dedup-window",
-            Bug::TimeGoesBack => "time-goes-back",
-            Bug::CursorGoesBack => "cursor-goes-back",
-            Bug::RemovedMaySend => "removed-may-send",
-            Bug::RemovedStaysMember => "removed-stays-member",
-            Bug::AddedSeesAll => "added-sees-all",
-            Bug::VoteNotWritten => "vote-not-written",
-            Bug::TruncateSkipped => "truncate-skipped",
-            Bug::AppliedBeforeRows => "applied-before-rows",
-            Bug::SnapshotWithoutDedup => "snapshot-without-dedup",
-            Bug::SnapshotHalfInstalled => "snapshot-half-installed",
-            Bug::StaleRead => "stale-read",
-            Bug::RecentWithoutSender => "recent-without-sender",
-            Bug::LostPushUnnoticed => "lost-push-unnoticed",
-            Bug::RemovedStillFannedOut => "removed-still-fanned-out",
-            Bug::HubStaysWithOldLeader => "hub-stays-with-old-leader",
-            Bug::SubscribeWithoutHead => "subscribe-without-head",
-            Bug::PageSkipsOne => "page-skips-one",
-            Bug::WrongShard => "wrong-shard",
-            Bug::OutboxSettledUnheard => "outbox-settled-unheard",
-            Bug::SdkFreshIds => "sdk-fresh-ids",
-            Bug::SdkTrustsPushes => "sdk-trusts-pushes",
-            Bug::SdkCursorEarly => "sdk-cursor-early",
-            Bug::SdkGivesUp => "sdk-gives-up",
-            Bug::SdkWithoutAfter => "sdk-without-after",
-            Bug::PutBackUnnoticed => "put-back-unnoticed",
-            Bug::MoveWithoutVote => "move-without-vote",
-            Bug::GoneReplicaKept => "gone-replica-kept",
-            Bug::UnreadCountsOwn => "unread-counts-own",
-            Bug::OwnClockTrusted => "own-clock-trusted",
-            Bug::InvitationEntersUnasked => "invitation-enters-unasked",
-            Bug::InvitationLost => "invitation-lost",
-            Bug::EndedSessionResumes => "ended-session-resumes",
-            Bug::ActNotRecorded => "act-not-recorded",
-            Bug::InviteUsedTwice => "invite-used-twice",
-            Bug::SyncSkipped => "sync-skipped",
-            Bug::EngineErrorIgnored => "engine-error-ignored",
-            Bug::WitnessIgnored => "witness-ignored",
-            Bug::LaterKind => "later-kind",
-            Bug::LevelIgnored => "level-ignored",
-            Bug::ReactionTwice => "reaction-twice",
-            Bug::ImportUncompared => "import-uncompared",
-            Bug::ReusedKeyAnswered => "reused-key-answered",
-            Bug::StreamResumesLate => "stream-resumes-late",
-            Bug::MuteIgnored => "mute-ignored",
-            Bug::SlowModeIgnored => "slow-mode-ignored",
-            Bug::BannedReturns => "banned-returns",
-            Bug::LinkUsedTwice => "link-used-twice",
-            Bug::CancelIgnored => "cancel-ignored",
-            Bug::DueForgotten => "due-forgotten",
-            Bug::BlockNotSent => "block-not-sent",
-            Bug::ContactOneSided => "contact-one-sided",
-            Bug::CallTwoWinners => "call-two-winners",
-            Bug::SignalUnchecked => "signal-unchecked",
-            Bug::SameFileCollected => "same-file-collected",
-            Bug::MissingFileSent => "missing-file-sent",
-            Bug::RoomNotFreed => "room-not-freed",
-            Bug::EditByAnother => "edit-by-another",
-            Bug::RecallKeepsContent => "recall-keeps-content",
-            Bug::HookCursorEarly => "hook-cursor-early",
-            Bug::HookSkipsOne => "hook-skips-one",
-            Bug::BeforeHookSkipped => "before-hook-skipped",
-            Bug::PresenceShown => "presence-shown",
-            Bug::WatchUnchecked => "watch-unchecked",
-            Bug::StaleChangeWins => "stale-change-wins",
-            Bug::ClearedHistoryShown => "cleared-history-shown",
-            Bug::DeletedShown => "deleted-shown",
-            Bug::FavouriteLost => "favourite-lost",
-            Bug::SearchShowsHidden => "search-shows-hidden",
-            Bug::SearchForgets => "search-forgets",
-            Bug::AskLetsIn => "ask-lets-in",
-            Bug::PinOutlivesRecall => "pin-outlives-recall",
-            Bug::NewcomersHaveRead => "newcomers-have-read",
-            Bug::VanishingKept => "vanishing-kept",
-            Bug::VoteTwice => "vote-twice",
-            Bug::ForwardFreshIds => "forward-fresh-ids",
-            Bug::PieceTwice => "piece-twice",
-        }
-    }
-
     pub fn named(name: &str) -> Option<Bug> {
         Bug::ALL.into_iter().chain([Bug::LaterKind]).find(|bug| bug.name() == name)
     }

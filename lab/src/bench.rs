@@ -3,11 +3,17 @@
 //! The nodes, the load and the disk share this machine; every figure is to be read against the
 //! baseline of the same run. `--server` measures a cluster that runs already instead.
 
+mod bare;
+mod bed;
+mod compare;
 mod disk;
 mod failover;
 mod http;
+mod ladder;
+mod quiet;
 mod recovery;
 mod uploads;
+mod usage;
 mod whole;
 
 use std::path::Path;
@@ -15,13 +21,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use serde_json::{Value, json};
-use troupe_chaos::local::LocalCluster;
-use troupe_client::load::{Edge, Target, fanout, idle, sends};
-use troupe_runtime::Platform;
+use serde_json::json;
+use troupe_client::load::{Edge, fanout, idle, sends};
 
-use crate::cluster::{Interrupted, TempDir, plan, tempdir};
+use self::bed::{Bed, print};
+use crate::cluster::{Interrupted, tempdir};
 
 #[derive(Subcommand)]
 pub enum Bench {
@@ -107,6 +111,28 @@ pub enum Bench {
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
+    /// Rates from 50 to 10,000 messages per second and saturation: latencies and the cost of a
+    /// message
+    Ladder {
+        /// Of each rate
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
+        seconds: u64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// An idle cluster: processors, context switches and syncs
+    Quiet {
+        /// Idle connections, one after another and growing
+        #[arg(long, value_delimiter = ',', default_value = "0,1000,10000")]
+        connections: Vec<usize>,
+        /// Of each number of connections
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..))]
+        seconds: u64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Two versions in turn, with the same load: ratios of the new one to the old one
+    Compare(compare::Compare),
     /// Only the disk: fsync, and bare RocksDB appends
     Disk {
         #[arg(long, default_value_t = 4)]
@@ -215,8 +241,14 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             options.online = members;
             options.rate = rate.or(options.rate);
             options.duration = Duration::from_secs(seconds);
+            let body_bytes = options.body_bytes;
             let report = fanout::run(options).await?;
-            bed.finish(&report, common.json, json!({})).await
+            let bare_writes_per_s = bare::writes_per_s(members, body_bytes).await?;
+            let bare = json!({
+                "bare_writes_per_s": bare_writes_per_s,
+                "bare_ratio": report.deliveries_per_s / bare_writes_per_s,
+            });
+            bed.finish(&report, common.json, bare).await
         }
         Bench::Failover { times, signal, json } => {
             let mut bed = Bed::local(troupe).await?;
@@ -236,6 +268,21 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             let report = uploads::run(uploads::Options { target: bed.target(), mib, rate, seconds }).await?;
             bed.finish(&report, common.json, json!({})).await
         }
+        Bench::Ladder { seconds, json } => {
+            let bed = Bed::local(troupe).await?;
+            let cluster = bed.cluster.as_ref().context("a local cluster")?;
+            let report = ladder::run(cluster, bed.target(), seconds, !json).await?;
+            // The table is there already.
+            let report = if json { serde_json::to_value(report)? } else { json!({}) };
+            bed.finish(&report, json, json!({})).await
+        }
+        Bench::Quiet { connections, seconds, json } => {
+            let bed = Bed::local(troupe).await?;
+            let cluster = bed.cluster.as_ref().context("a local cluster")?;
+            let report = quiet::run(cluster, &bed.target(), &connections, seconds).await?;
+            bed.finish(&report, json, json!({})).await
+        }
+        Bench::Compare(compare) => compare.run(troupe).await,
         Bench::Disk { seconds, json } => {
             let dir = tempdir()?;
             let baseline = disk::measure(&dir.0, Duration::from_secs(seconds) / 2)?;
@@ -261,116 +308,4 @@ async fn idle_bytes(
     let after = bed.resident_bytes()?;
     let per = before.zip(after).map(|(before, after)| after.saturating_sub(before) / held.opened().max(1) as u64);
     Ok((report, per, (before, after)))
-}
-
-/// Few users make all the load of a bench. They pay like others, out of budgets that they cannot
-/// use up.
-const LIMITS: &[(&str, &str)] = &[
-    ("limits.user_rate", "1000000"),
-    ("limits.user_burst", "1000000"),
-    ("limits.address_rate", "1000000"),
-    ("limits.address_burst", "1000000"),
-    ("limits.messages_per_day", "0"),
-    ("limits.bytes_per_day", "0"),
-    ("limits.groups_per_day", "0"),
-    ("limits.members_per_day", "0"),
-    ("limits.address_connections", "65536"),
-];
-
-/// The cluster under measurement, and the disk's figures from before the load.
-struct Bed {
-    edge: Edge,
-    cluster: Option<LocalCluster>,
-    servers: Vec<String>,
-    baseline: disk::Baseline,
-    _dir: TempDir,
-}
-
-impl Bed {
-    async fn new(common: &Common, troupe: &Path) -> Result<Bed> {
-        let edge = common.edge.into();
-        let Some(server) = &common.server else { return Ok(Bed { edge, ..Bed::local(troupe).await? }) };
-        let dir = tempdir()?;
-        let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
-        let servers = server.split(',').map(|s| s.trim().to_owned()).collect();
-        Ok(Bed { cluster: None, servers, edge, baseline, _dir: dir })
-    }
-
-    /// Three nodes with data of their own on the temporary folder's disk.
-    async fn local(troupe: &Path) -> Result<Bed> {
-        Bed::prepared(troupe, |_| Ok(())).await
-    }
-
-    /// The same, with something put under them before they start.
-    async fn prepared(troupe: &Path, prepare: impl FnOnce(&mut LocalCluster) -> Result<()>) -> Result<Bed> {
-        let dir = tempdir()?;
-        let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
-        let mut cluster = plan(troupe, dir.0.join("cluster"), 3, LIMITS)?;
-        prepare(&mut cluster)?;
-        cluster.start_all()?;
-        cluster.wait_ready(&[0, 1, 2], START).await?;
-        let servers = cluster.client_addresses();
-        Ok(Bed { cluster: Some(cluster), servers, edge: Edge::Tcp, baseline, _dir: dir })
-    }
-
-    fn target(&self) -> Target {
-        Target { context: Platform::production(), nodes: self.servers.clone(), edge: self.edge }
-    }
-
-    /// Resident memory of all nodes together; unknown for a cluster that is not ours.
-    fn resident_bytes(&self) -> Result<Option<u64>> {
-        let Some(cluster) = &self.cluster else { return Ok(None) };
-        let mut total = 0;
-        for index in 0..cluster.len() {
-            let pid = cluster.pid(index).context("a node has ended")?;
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-            let kib: u64 = line.split_whitespace().nth(1).context("VmRSS has no number")?.parse()?;
-            total += kib * 1024;
-        }
-        Ok(Some(total))
-    }
-
-    /// Terms of all shards together, where this bench has its own cluster: each election begins
-    /// another.
-    async fn terms(&self) -> Result<Option<u64>> {
-        let Some(cluster) = &self.cluster else { return Ok(None) };
-        whole::terms(cluster).await.map(Some)
-    }
-
-    async fn stop(&mut self) -> Result<()> {
-        match &mut self.cluster {
-            Some(cluster) => cluster.stop_all(Duration::from_secs(15)).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn finish(mut self, report: &impl Serialize, as_json: bool, more: Value) -> Result<()> {
-        self.stop().await?;
-        let mut all = serde_json::to_value(report)?;
-        for part in [more, serde_json::to_value(&self.baseline)?] {
-            if let (Value::Object(all), Value::Object(part)) = (&mut all, part) {
-                all.extend(part);
-            }
-        }
-        print(all, as_json)
-    }
-}
-
-fn print(figures: Value, as_json: bool) -> Result<()> {
-    if as_json {
-        println!("{figures}");
-        return Ok(());
-    }
-    for (name, value) in figures.as_object().into_iter().flatten() {
-        match value {
-            Value::Null => {}
-            Value::Number(number) if number.is_f64() => {
-                println!("{name:<26}{:>14.2}", number.as_f64().unwrap_or_default())
-            }
-            Value::String(text) => println!("{name:<26}{text}"),
-            other => println!("{name:<26}{:>14}", other.to_string()),
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! A fresh local cluster, a folder that goes at the end, and the signals that end a verb.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,19 +9,39 @@ use troupe_chaos::local::{LocalCluster, Options};
 use troupe_raft::transport::token::Token;
 use troupe_runtime::{Rng, private};
 
+/// Settings of each local cluster. Its users know each other: they enter a group without an
+/// invitation.
+const OURS: &[(&str, &str)] = &[("cluster.first_admin", ""), ("contacts.strangers", "add")];
+
 /// A cluster in `dir` whose nodes run `troupe`, with ports near the usual ones.
 pub fn plan(troupe: &Path, dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
-    // The users of a local cluster know each other: they enter a group without an invitation.
-    let settings = settings.iter().chain(&[("contacts.strangers", "add")]);
+    let all: Vec<(&str, &str)> = OURS.iter().chain(settings).copied().collect();
+    plan_exactly(troupe, dir, nodes, &all)
+}
+
+/// The same for a program of any version: settings that it does not have are left out.
+#[allow(clippy::disallowed_methods, reason = "before any node runs")]
+pub fn plan_known(troupe: &Path, dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
+    let help = Command::new(troupe).args(["start", "--help"]).output();
+    let help = help.with_context(|| format!("cannot run {}", troupe.display()))?;
+    let flags = String::from_utf8_lossy(&help.stdout).into_owned();
+    let all: Vec<(&str, &str)> =
+        OURS.iter().chain(settings).copied().filter(|(key, _)| has_flag(&flags, key)).collect();
+    plan_exactly(troupe, dir, nodes, &all)
+}
+
+/// Whether a help text names the flag of a key.
+fn has_flag(help: &str, key: &str) -> bool {
+    let flag = format!("--{}", key.replace(['.', '_'], "-"));
+    help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '[' | ']')).any(|word| word == flag)
+}
+
+fn plan_exactly(troupe: &Path, dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
     let options = Options {
         binary: troupe.to_owned(),
         dir,
         nodes,
-        settings: [("cluster.first_admin", "")]
-            .iter()
-            .chain(settings)
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect(),
+        settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         environment: Vec::new(),
         ports: (7700, 7780, 7860),
     };
@@ -61,5 +82,18 @@ impl Drop for TempDir {
         // Nothing to do about a folder that cannot be removed: the system cleans its temporary
         // folder itself.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_found_by_its_whole_name() {
+        let help = "Options:\n      --limits-user-rate <N>  per second\n      --limits-user-rate-of=X\n";
+        assert!(has_flag(help, "limits.user_rate"));
+        assert!(!has_flag(help, "limits.user"));
+        assert!(!has_flag("", "limits.user_rate"));
     }
 }

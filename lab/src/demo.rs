@@ -4,6 +4,7 @@
 
 mod check;
 mod faults;
+mod storm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -89,7 +90,7 @@ pub async fn run(args: Demo, troupe: &Path) -> Result<ExitCode> {
         () = interrupted.wait() => return stop(cluster).await,
     };
     let key = faults.key();
-    faults.serve(stage(&cluster).await?);
+    faults.serve(stage(&cluster, &accounts).await?);
     if args.json {
         println!("{}", ready_line(&cluster, &accounts, &key).await?);
     } else {
@@ -159,14 +160,23 @@ async fn node_id(cluster: &LocalCluster, index: usize) -> Result<u64> {
     answer["node"].as_u64().context("/readyz does not say which node it is")
 }
 
-async fn stage(cluster: &LocalCluster) -> Result<faults::Stage> {
-    let (mut nodes, mut pages) = (Vec::new(), Vec::new());
+async fn stage(cluster: &LocalCluster, accounts: &[Account]) -> Result<faults::Stage> {
+    let (mut nodes, mut pages, mut http) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..cluster.len() {
         nodes.push(node_id(cluster, index).await?);
         let addresses = cluster.addresses(index);
         pages.extend([addresses.http.clone(), addresses.client.clone()]);
+        http.push(addresses.http.clone());
     }
-    Ok(faults::Stage { dir: cluster.dir().to_owned(), nodes, pages, cuts: cluster.proxy().is_some() })
+    Ok(faults::Stage {
+        dir: cluster.dir().to_owned(),
+        nodes,
+        pages,
+        cuts: cluster.proxy().is_some(),
+        http,
+        clients: cluster.client_addresses(),
+        accounts: accounts.to_vec(),
+    })
 }
 
 async fn ready_line(cluster: &LocalCluster, accounts: &[Account], key: &str) -> Result<String> {

@@ -12,6 +12,7 @@
 
 mod account;
 mod append;
+mod batch;
 mod bot;
 mod command;
 mod due;
@@ -27,7 +28,7 @@ mod room;
 mod seen;
 mod stream;
 
-pub use command::{EncodedCommand, StampedBatch, command_bytes};
+pub use batch::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;
 
 use troupe_core::form::DecodeError;

@@ -86,6 +86,8 @@ metrics! {
     cim_channels: Gauge = "troupe_cim_channels",
     /// Gaps in fan-out that the node filled from a leader.
     gaps: Counter = "troupe_gaps_total",
+    /// Calls of Raft sent to other nodes: appends, heartbeats, votes.
+    node_calls: Counter = "troupe_node_calls_total",
     /// Requests that the node sent to a leader again.
     retries: Counter = "troupe_retries_total",
     /// Pushes that could not be sent; the exchange of heads makes up for them.

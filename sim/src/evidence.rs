@@ -2,6 +2,8 @@
 //!
 //! Machines have their own clocks. This clock is the simulation's and stands still within a step.
 
+mod apart;
+pub mod bots;
 mod changes;
 mod files;
 mod hooks;

@@ -87,6 +87,8 @@ pub struct Society {
     pub polls: bool,
     /// A device of the first user forwards messages.
     pub forwards: bool,
+    /// Users that share one group only, whose members do not get to know each other.
+    pub apart: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +200,8 @@ const JOINS: (u64, u64) = (23, 15);
 const POLLS: (u64, u64) = (21, 9);
 /// The same for forwards.
 const FORWARDS: (u64, u64) = (23, 16);
+/// The same for members of a group without contact.
+const APART: (u64, u64) = (25, 23);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -277,6 +281,7 @@ impl Plan {
         // The words of a forwarded message, and of a stream, are not those of its id.
         plan.society.streams = seed % STREAMS.0 == STREAMS.1 && !plan.society.searches;
         plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1 && !plan.society.searches;
+        plan.society.apart = if seed % APART.0 == APART.1 { 3 } else { 0 };
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

@@ -1,8 +1,8 @@
 //! The directory of a bundle: parts of JSON lines, and `manifest.json`, written last, so that a
 //! bundle without one is incomplete.
 //!
-//! The first part has the accounts, the others the conversations. A conversation is never cut: the
-//! next part begins between two. The bytes of files are beside the parts.
+//! The first part has the accounts and contacts, the others the conversations. A conversation is
+//! never cut: the next part begins between two. The bytes of files are beside the parts.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -43,6 +43,9 @@ pub struct Manifest {
     pub began_ms: u64,
     pub ended_ms: u64,
     pub accounts: u64,
+    /// Contacts and blocks, one of each user of a pair.
+    #[serde(default)]
+    pub contacts: u64,
     pub conversations: u64,
     pub events: u64,
     /// Files, each once.
@@ -93,6 +96,7 @@ impl Writer {
             began_ms,
             ended_ms: began_ms,
             accounts: 0,
+            contacts: 0,
             conversations: 0,
             events: 0,
             files: 0,
@@ -101,10 +105,11 @@ impl Writer {
         Ok(Writer { directory: directory.to_owned(), manifest, part: None, files: BTreeSet::new() })
     }
 
-    /// Writes a line. All accounts come first.
+    /// Writes a line. All accounts come first, and then all contacts.
     pub fn write(&mut self, line: &Line) -> Result<()> {
         match line {
             Line::Account(_) => self.manifest.accounts += 1,
+            Line::Contact(_) => self.manifest.contacts += 1,
             Line::Conversation(_) => self.manifest.conversations += 1,
             Line::Event(_) => self.manifest.events += 1,
             Line::File(_) | Line::Member(_) | Line::Position(_) | Line::End(_) => {}
@@ -257,11 +262,12 @@ impl Reader {
     /// Reads all lines and files, and compares the counts of the lines with the manifest.
     pub fn verify(&mut self) -> Result<()> {
         self.rewind();
-        let (mut accounts, mut conversations, mut events) = (0, 0, 0);
+        let (mut accounts, mut contacts, mut conversations, mut events) = (0, 0, 0, 0);
         let mut files = Verified::default();
         while let Some(line) = self.next_line()? {
             match line {
                 Line::Account(_) => accounts += 1,
+                Line::Contact(_) => contacts += 1,
                 Line::Conversation(_) => conversations += 1,
                 Line::Event(_) => events += 1,
                 Line::File(file) => files.verify(&self.directory, &file)?,
@@ -269,8 +275,9 @@ impl Reader {
             }
         }
         self.rewind();
-        let said = (self.manifest.accounts, self.manifest.conversations, self.manifest.events);
-        if (accounts, conversations, events) == said {
+        let of = &self.manifest;
+        let said = (of.accounts, of.contacts, of.conversations, of.events);
+        if (accounts, contacts, conversations, events) == said {
             return Ok(());
         }
         Err(Error::invalid(self.place(), "the counts of the manifest are not those of the lines: export it again"))

@@ -56,6 +56,7 @@ fn account(name: &str, created_ms: u64) -> Account {
         password_hash: String::new(),
         one_time_password: false,
         born_with_cluster: false,
+        profile: None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! A cluster into a bundle, while the cluster serves.
 //!
-//! The heads of all conversations are read first, then the accounts, then the events up to these
-//! heads. So each conversation is whole up to its head, the bundle has all that was acknowledged
-//! before the export began, and each user in it has an account in it. Conversations stand in an
-//! order that does not depend on ids, so that two clusters of the same content give the same lines.
+//! The heads of all conversations are read first, then the accounts and contacts, then the events
+//! up to these heads. So each conversation is whole up to its head, the bundle has all that was
+//! acknowledged before the export began, and each user in it has an account in it. Conversations
+//! stand in an order that does not depend on ids, so that two clusters of the same content give the
+//! same lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +17,9 @@ use wire::exported::Part as Given;
 
 use crate::bundle::{Manifest, Writer};
 use crate::cluster::{Cluster, other_answer, page};
-use crate::line::{Account, Content, Conversation, End, Event, FileLine, Line, Member, Position, RoleWord, Status};
+use crate::line::{
+    Account, Contact, Content, Conversation, End, Event, FileLine, Line, Member, Position, Profile, RoleWord, Status,
+};
 use crate::report::Report;
 use crate::{Error, Result, hex, id_of};
 
@@ -49,7 +52,11 @@ pub async fn export(
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut report = Report::default();
     report.took("accounts", accounts.len() as u64);
+    report.took("profiles", accounts.iter().filter(|account| account.profile.is_some()).count() as u64);
     accounts.into_iter().try_for_each(|account| writer.write(&Line::Account(account)))?;
+    let contacts = export.contacts().await?;
+    report.took("contacts", contacts.len() as u64);
+    contacts.into_iter().try_for_each(|contact| writer.write(&Line::Contact(contact)))?;
     let mut conversations = BTreeMap::new();
     for listed in listed {
         let conversation = export.named(&listed)?;
@@ -99,6 +106,32 @@ impl<C: Cluster> Export<'_, C> {
             if !more {
                 return Ok(accounts);
             }
+        }
+    }
+
+    /// In order of the names of both users: the two of a pair stand together.
+    async fn contacts(&self) -> Result<Vec<Contact>> {
+        const DOING: &str = "the list of contacts";
+        let (mut contacts, mut after, mut after_other) = (Vec::new(), 0, 0);
+        loop {
+            let wanted = Wanted::Contacts(wire::ExportContacts { after, after_other, limit: 0 });
+            let Given::Contacts(got) = page(self.cluster, self.request, wanted, DOING).await? else {
+                return Err(other_answer(DOING));
+            };
+            for contact in got.contacts {
+                let name = |user: u64| self.names.get(&UserId(user)).cloned();
+                // A user without an account here came after the accounts were read.
+                let (Some(user), Some(other)) = (name(contact.user_id), name(contact.other_id)) else { continue };
+                let wire::ExportedContact { wants, text, remark, blocked, .. } = contact;
+                contacts.push(Contact { user, other, wants, text, remark, blocked });
+            }
+            if !got.more || got.next == 0 {
+                let pair =
+                    |of: &Contact| (of.user.clone().min(of.other.clone()), of.user.clone().max(of.other.clone()));
+                contacts.sort_by_cached_key(|contact| (pair(contact), contact.user.clone()));
+                return Ok(contacts);
+            }
+            (after, after_other) = (got.next, got.next_other);
         }
     }
 
@@ -253,6 +286,7 @@ fn line_of(account: wire::ExportedAccount, options: Options) -> Result<Account> 
     let status = status.clone().find(|status| status.as_str() == account.status);
     let status = status.ok_or_else(|| Error::invalid(&account.name, format!("no status {:?}", account.status)))?;
     let born_with_cluster = account.born_with_cluster;
+    let profile = account.profile.as_ref().map(profile_of);
     Ok(Account {
         name: account.name,
         status,
@@ -262,7 +296,14 @@ fn line_of(account: wire::ExportedAccount, options: Options) -> Result<Account> 
         one_time_password: options.password_hashes && account.one_time_password && !born_with_cluster,
         password_hash: if born_with_cluster { String::new() } else { account.password_hash },
         born_with_cluster,
+        profile: profile.filter(|profile| *profile != Profile::default()),
     })
+}
+
+fn profile_of(own: &wire::OwnProfile) -> Profile {
+    let wire::Profile { display_name, avatar, about, language } = own.profile.clone().unwrap_or_default();
+    let messages_from_contacts = own.messages_from() == wire::Audience::Contacts;
+    Profile { display_name, avatar, about, language, messages_from_contacts }
 }
 
 /// The members of a group, as its events make them.

@@ -7,6 +7,7 @@
 
 mod closing;
 mod files;
+mod people;
 
 use std::collections::BTreeMap;
 
@@ -82,13 +83,16 @@ pub async fn import(
     while let Some(line) = bundle.next_line()? {
         match line {
             Line::Account(account) => {
-                if !import.account(&account, secrets).await? {
-                    taken += 1;
+                match import.account(&account, secrets).await? {
+                    true => people::profile(&mut import, &account).await?,
+                    false => taken += 1,
                 }
                 if account.status != Status::Active {
                     inactive.push(account);
                 }
             }
+            Line::Contact(contact) if taken == 0 => people::contact(&mut import, &contact).await?,
+            Line::Contact(_) => {}
             Line::Conversation(conversation) => {
                 begins = Some(conversation);
                 break;
@@ -258,7 +262,7 @@ impl<C: Cluster> Import<'_, C> {
                     next = Some(conversation);
                     break;
                 }
-                Line::Account(_) => {
+                Line::Account(_) | Line::Contact(_) => {
                     return Err(Error::invalid(bundle.place(), "accounts come first, then conversations"));
                 }
             }

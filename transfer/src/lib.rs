@@ -1,12 +1,13 @@
 //! The content of a cluster as a bundle: a directory of JSON lines that people can read, another
 //! cluster can import, and other systems can be converted to.
 //!
-//! [`bundle`] has the directory, [`line`](mod@line) its lines, [`blobs`] the bytes of files. [`export`] and [`import`] connect a
-//! bundle to a cluster, over the [`cluster::Cluster`] that the caller gives. [`convert`] has one
-//! file per other system. A bundle names users, because ids of another cluster mean other users.
+//! [`bundle`] has the directory, [`line`](mod@line) its lines, [`blobs`] the bytes of files.
+//! [`export`] and [`import`] connect a bundle to a cluster, over the [`cluster::Cluster`] that the
+//! caller gives. [`convert`] has one file per other system. A bundle names users, because ids of
+//! another cluster mean other users.
 //!
-//! Nothing here holds a whole conversation or file in memory; the names of all users and files, and
-//! the list of all conversations are held.
+//! Nothing here holds a whole conversation or file in memory; the names of all users and files, the
+//! contacts of all users, and the list of all conversations are held.
 
 pub mod blobs;
 pub mod bundle;

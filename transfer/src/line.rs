@@ -1,8 +1,9 @@
 //! The lines of a bundle. Each is one JSON object with one key, which says what it is.
 //!
-//! The lines of a conversation stand together: its beginning, its events in order of seq, each file
-//! before the first event that refers to it, its members, the read positions, its end. Members follow from the events, so they are a check and a
-//! help for readers.
+//! Accounts stand first, then what their users want of each other. The lines of a conversation
+//! stand together: its beginning, its events in order of seq, each file before the first event that
+//! refers to it, its members, the read positions, its end. Members follow from the events, so they
+//! are a check and a help for readers.
 
 mod words;
 
@@ -16,11 +17,13 @@ use crate::hex;
 pub use crate::line::call::Call;
 pub use crate::line::digits::id_from;
 pub use crate::line::parts::{End, FileLine, Member, Position};
+pub use crate::line::people::{Account, Contact, Profile, Status};
 pub use crate::line::role::RoleWord;
 
 mod call;
 mod digits;
 mod parts;
+mod people;
 mod role;
 mod size;
 
@@ -28,40 +31,13 @@ mod size;
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     Account(Account),
+    Contact(Contact),
     Conversation(Conversation),
     File(FileLine),
     Event(Event),
     Member(Member),
     Position(Position),
     End(End),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    pub name: String,
-    pub status: Status,
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub admin: bool,
-    /// Zero: unknown.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub created_ms: u64,
-    /// PHC string of argon2id, if the export was asked for it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub password_hash: String,
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub one_time_password: bool,
-    /// The first administrator, whom each cluster makes by itself.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub born_with_cluster: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Active,
-    Disabled,
-    Deleted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

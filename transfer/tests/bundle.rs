@@ -5,7 +5,7 @@ use std::path::Path;
 
 use troupe_core::FileHash;
 use troupe_transfer::bundle::{LINE_BYTES, Reader, Writer};
-use troupe_transfer::line::{Account, Content, Conversation, End, Event, FileLine, Line, Status};
+use troupe_transfer::line::{Account, Contact, Content, Conversation, End, Event, FileLine, Line, Profile, Status};
 
 fn account(name: &str) -> Line {
     Line::Account(Account {
@@ -16,7 +16,18 @@ fn account(name: &str) -> Line {
         password_hash: String::new(),
         one_time_password: false,
         born_with_cluster: false,
+        profile: None,
     })
+}
+
+fn shown(name: &str, about: &str) -> Line {
+    let Line::Account(account) = account(name) else { panic!("an account") };
+    Line::Account(Account { profile: Some(Profile { about: about.to_owned(), ..Profile::default() }), ..account })
+}
+
+fn contact(user: &str, other: &str, remark: &str, blocked: bool) -> Line {
+    let (user, other, remark) = (user.to_owned(), other.to_owned(), remark.to_owned());
+    Line::Contact(Contact { user, other, wants: !remark.is_empty(), remark, blocked, ..Contact::default() })
 }
 
 fn said(seq: u64, text: &str) -> Line {
@@ -27,7 +38,9 @@ fn said(seq: u64, text: &str) -> Line {
 fn lines() -> Vec<Line> {
     vec![
         account("ann"),
-        account("bob"),
+        shown("bob", "one\ntwo"),
+        contact("ann", "bob", "Bobby", false),
+        contact("bob", "ann", "", true),
         Line::Conversation(Conversation::Direct("ann".to_owned(), "bob".to_owned())),
         said(1, "psst"),
         said(2, "\u{0}\"\\\u{1f600}"),
@@ -40,6 +53,7 @@ fn written(at: &Path) {
     lines().iter().for_each(|line| writer.write(line).expect("written"));
     let manifest = writer.finish(4).expect("finished");
     assert_eq!((manifest.accounts, manifest.conversations, manifest.events), (2, 1, 2));
+    assert_eq!(manifest.contacts, 2);
 }
 
 fn read(at: &Path) -> Result<Vec<Line>, String> {
@@ -67,7 +81,7 @@ type Damage = (&'static str, &'static str, fn(&str) -> String, &'static str);
 #[test]
 fn damage_is_noticed() {
     let part = "conversations-00001.jsonl";
-    let damages: [Damage; 9] = [
+    let damages: [Damage; 11] = [
         ("another text", part, |text| text.replace("psst", "pst!"), "not the one of the manifest"),
         ("a line less", part, |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect(), "manifest"),
         ("cut off", part, |text| text[..text.len() / 2].to_owned(), "conversations-00001.jsonl"),
@@ -81,6 +95,8 @@ fn damage_is_noticed() {
             "up to version 2",
         ),
         ("other counts", "manifest.json", |text| text.replace("\"events\": 2", "\"events\": 3"), "counts"),
+        ("other contacts", "manifest.json", |text| text.replace("\"contacts\": 2", "\"contacts\": 1"), "counts"),
+        ("a part of a contact", "accounts.jsonl", |text| text.replace("\"wants\"", "\"wishes\""), "unknown field"),
         ("a path", "manifest.json", |text| text.replace("accounts.jsonl", "../accounts.jsonl"), "no name of a part"),
     ];
     for (what, file, damage, says) in damages {
@@ -94,6 +110,17 @@ fn damage_is_noticed() {
         let error = read(folder.path()).expect_err(what);
         assert!(error.contains(says), "{what}: {error}");
     }
+}
+
+#[test]
+fn a_line_has_what_a_user_has_set_and_no_more() {
+    let text = |line: &Line| serde_json::to_string(line).expect("a line is JSON");
+    let bob = r#"{"contact":{"user":"bob","other":"ann","blocked":true}}"#;
+    assert_eq!(text(&contact("bob", "ann", "", true)), bob);
+    let ann = r#"{"contact":{"user":"ann","other":"bob","wants":true,"remark":"Bobby"}}"#;
+    assert_eq!(text(&contact("ann", "bob", "Bobby", false)), ann);
+    assert!(text(&shown("bob", "here")).ends_with(r#""profile":{"about":"here"}}}"#));
+    assert!(!text(&account("bob")).contains("profile"));
 }
 
 #[test]
@@ -119,7 +146,7 @@ fn files_are_beside_the_lines_each_once_and_verified() {
     let (name, media_type, size) = ("a.bin".to_owned(), String::new(), bytes.len() as u64);
     let file = Line::File(FileLine { hash: hash.to_string(), name, media_type, size, by: "ann".to_owned() });
     let mut all = lines();
-    all.insert(3, file);
+    all.insert(5, file);
     all.iter().for_each(|line| writer.write(line).expect("written"));
     assert_eq!(writer.finish(4).expect("finished").files, 1);
     assert_eq!(read(folder.path()), Ok(all));

@@ -40,9 +40,11 @@ pub fn encode_request(request: &Request, level: Level) -> Bytes {
     use request::What;
     let what = match request {
         Request::Commit(command) => What::Commit(command.encode().into()),
-        Request::OpenSession { session, revision } => {
-            What::OpenSession(mesh::OpenSession { session: Some(session_out(session)), revision: *revision })
-        }
+        Request::OpenSession { session, revision, from } => What::OpenSession(mesh::OpenSession {
+            session: Some(session_out(session)),
+            revision: *revision,
+            from: from.clone(),
+        }),
         Request::Credentials(key) => What::Credentials(mesh::UserKey {
             key: Some(match key {
                 UserKey::Name(name) => user_key::Key::Name(name.as_str().to_owned()),
@@ -118,7 +120,9 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
     let request = mesh::Request::decode(body).map_err(|_| Garbled("request"))?;
     Ok(match request.what.ok_or(Garbled("request"))? {
         What::Commit(bytes) => Request::Commit(Record::decode(&bytes).map_err(|_| Garbled("command"))?),
-        What::OpenSession(open) => Request::OpenSession { session: session_in(open.session)?, revision: open.revision },
+        What::OpenSession(open) => {
+            Request::OpenSession { session: session_in(open.session)?, revision: open.revision, from: open.from }
+        }
         What::Credentials(key) => Request::Credentials(match key.key.ok_or(Garbled("user key"))? {
             user_key::Key::Name(name) => UserKey::Name(NameKey::kept(&name)),
             user_key::Key::Id(id) => UserKey::Id(UserId(id)),

@@ -1,20 +1,23 @@
 //! `admin`: operations of administrators on accounts, invitation codes, reports, the audit log and
 //! settings.
 //!
-//! Each request reads the caller's role behind a barrier in the caller's own shard. The act itself
+//! Each request reads the caller's role behind a barrier in the caller's own shard: administrators
+//! do all of it, and auditors what [`reads`]. The act itself
 //! is a command in the slot of the row that it changes, and writes its audit row there.
 
 pub mod accounts;
 pub mod audit;
 mod export;
+mod groups;
 mod import;
 mod import_file;
+mod import_people;
 pub mod invites;
 mod reports;
 mod settings;
 
 use troupe_core::command::AccountChange;
-use troupe_core::record::Author;
+use troupe_core::record::{AccountRole, Author};
 use troupe_core::{Level, Rejection, Slot, UserId};
 use troupe_proto::client;
 use wire::admin::Operation as Act;
@@ -30,7 +33,7 @@ impl Operation for wire::Admin {
     fn cost(&self) -> Cost {
         Cost::Units(match &self.operation {
             Some(Act::ReadAudit(_)) => SEARCH,
-            Some(Act::ListAccounts(_) | Act::ListInvites(_)) => SEARCH / 2,
+            Some(Act::ListAccounts(_) | Act::ListInvites(_) | Act::ListGroups(_)) => SEARCH / 2,
             Some(Act::ImportEvents(import)) => CHANGE + import.events.len() as u64,
             _ => 2 * CHANGE,
         })
@@ -41,20 +44,41 @@ impl Operation for wire::Admin {
             Answer::Account(account) => account,
             _ => return Err(Refusal::Unavailable),
         };
-        if !account.standing.admin {
+        let role = account.standing.role();
+        if role == AccountRole::User {
             return Err(client::Refusal::NotAdmin.into());
         }
         // Invariant: private. An administrator does not see what others write; a holder of the
         // cluster's key has all its data anyway.
-        let of_operators = |act: &Act| {
-            matches!(act, Act::Export(_) | Act::ImportEvents(_) | Act::ImportAccount(_) | Act::ImportFile(_))
-        };
-        if self.operation.as_ref().is_some_and(of_operators) {
+        if self.operation.as_ref().is_some_and(is_of_operators) {
             return Err(client::Refusal::NotOperator.into());
+        }
+        if role < AccountRole::Admin && self.operation.as_ref().is_some_and(|act| !reads(act)) {
+            return Err(client::Refusal::ReadOnlyRole.into());
         }
         let by = Author { user: account.user, name: account.name, address: caller.address.to_string() };
         operate(&service, caller.address, by, self).await
     }
+}
+
+fn is_of_operators(act: &Act) -> bool {
+    let imports = matches!(act, Act::ImportEvents(_) | Act::ImportAccount(_) | Act::ImportFile(_));
+    imports || matches!(act, Act::Export(_) | Act::ImportProfile(_) | Act::ImportContact(_))
+}
+
+/// The operations of auditors. Another operation is a change until it stands here.
+fn reads(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::ListAccounts(_)
+            | Act::ShowAccount(_)
+            | Act::AccountSessions(_)
+            | Act::ListInvites(_)
+            | Act::ReadAudit(_)
+            | Act::ShowSettings(_)
+            | Act::ListReports(_)
+            | Act::ListGroups(_)
+    )
 }
 
 /// Performs an act. The caller has verified that its author is an administrator.
@@ -74,6 +98,11 @@ pub async fn operate(service: &Service, address: Address, by: Author, admin: wir
         Act::EnableAccount(name) => change(name, AccountChange::Enable).await?,
         Act::DeleteAccount(name) => change(name, AccountChange::Delete).await?,
         Act::SetAdmin(set) => change(set.account, AccountChange::SetAdmin { admin: set.admin }).await?,
+        Act::SetRole(set) => {
+            const ROLES: Rejection = Rejection::BadRequest("a role is user, auditor or admin");
+            let role = AccountRole::named(&set.role).ok_or(ROLES)?;
+            change(set.account, AccountChange::SetRole { role }).await?
+        }
         Act::EndSessions(end) => {
             let device = match end.device.as_str() {
                 "" => None,
@@ -90,11 +119,14 @@ pub async fn operate(service: &Service, address: Address, by: Author, admin: wir
         Act::ShowSettings(wire::Done {}) => settings::show(service),
         Act::ChangeSettings(wanted) => settings::change(service, by, request()?, wanted).await?,
         Act::ListReports(list) => reports::list(service, by.user, list).await?,
+        Act::ListGroups(list) => groups::list(service, by.user, list).await?,
         Act::CloseReport(close) => reports::close(service, by, request()?, close).await?,
         Act::Export(export) => export::export(service, by, request()?, export).await?,
         Act::ImportEvents(import) => import::import(service, by, request()?, import).await?,
         Act::ImportFile(file) => import_file::import(service, file).await?,
         Act::ImportAccount(account) => import::account(service, by, request()?, account).await?,
+        Act::ImportProfile(profile) => import_people::profile(service, by, request()?, profile).await?,
+        Act::ImportContact(contact) => import_people::contact(service, by, request()?, contact).await?,
     };
     Ok(wire::AdminAnswer { answer: Some(told) })
 }
@@ -115,6 +147,7 @@ impl AtLeader for wire::Admin {
             }
             Some(Act::ListInvites(list)) => Ok(read(move |view| invites::page(view, slots, &list))),
             Some(Act::ReadAudit(read_audit)) => Ok(read(move |view| audit::page(view, slots, &read_audit))),
+            Some(Act::ListGroups(list)) => Ok(read(move |view| groups::page(view, slots, &list))),
             Some(Act::ListReports(list)) => Ok(read(move |view| reports::page(view, &list))),
             Some(Act::Export(export)) => Ok(read(move |view| export::page(view, slots, &export))),
             _ => Err(Rejection::BadRequest("no leader does this by itself").into()),

@@ -47,7 +47,7 @@ impl Operation for wire::ChangeContact {
 }
 
 /// Commits the present state of a block in the shard of the direct conversation.
-async fn set_gate(service: &Service, user: UserId, other: UserId) -> Result<(), Refusal> {
+pub(super) async fn set_gate(service: &Service, user: UserId, other: UserId) -> Result<(), Refusal> {
     let Some(conversation) = ConversationId::direct(user, other) else { return Ok(()) };
     let contact = service.ask_leader(user.slot(), user, wire::ShowContact { user_id: other.0 }).await?;
     let gate = SetGate { conversation, user, version: contact.version, closed: contact.blocked };

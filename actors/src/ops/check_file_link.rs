@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use troupe_core::machine::session::has_expired;
-use troupe_core::record::{self, Status};
+use troupe_core::record::{self, AccountRole, Status};
 use troupe_core::{ConversationId, DeviceId, FileHash, Timestamp, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::rows::View;
@@ -93,7 +93,7 @@ pub(crate) async fn follow(
     let wire::Done {} = service.ask_leader(user.slot(), user, check).await.map_err(Refusal::of_lookup)?;
     // No session has this token, so this caller continues none.
     let session = Session { user, device, token: TokenHash([0; 32]), node: service.context.me() };
-    Ok(Known { caller: Caller::verified(session, address), name: String::new(), admin: false })
+    Ok(Known { caller: Caller::verified(session, address), name: String::new(), role: AccountRole::User })
 }
 
 /// A wrong link, one that is over, and one of a session that has ended have the same answer.

@@ -46,7 +46,8 @@ impl Operation for wire::CreateUpload {
 }
 
 /// The end of the reservation; zero: there is no room.
-pub(super) async fn reserve(service: &Service, create: &CreateUpload) -> Result<Timestamp, Refusal> { let CreateUpload { owner: user, conversation, size: bytes, .. } = *create;
+pub(super) async fn reserve(service: &Service, create: &CreateUpload) -> Result<Timestamp, Refusal> {
+    let CreateUpload { owner: user, conversation, size: bytes, .. } = *create;
     let most = service.context.router.routing().settings.file_bytes;
     let reserve = Command::from(ReserveRoom { user, conversation, bytes, most });
     match service.commit(reserve).await {

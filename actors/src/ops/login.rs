@@ -62,7 +62,7 @@ impl Entry for wire::Login {
         }
         let token = SessionToken { user, device: device.clone(), secret: service.context.platform.rng.bytes() };
         let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
-        let request = Request::OpenSession { session: session.clone(), revision };
+        let request = Request::OpenSession { session: session.clone(), revision, from: address.to_string() };
         done(service.ask(user.slot(), request).await?)?;
         Ok(Entered { caller: Caller::verified(session, address), name, token: token.encode() })
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 use troupe_core::feature::{Meeting, NO_CONTACT};
+use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Level, Rejection, UserId, limits};
 
 use super::cost::NAMED;
@@ -61,7 +62,8 @@ async fn may_meet(service: &Service, user: UserId, other: UserId) -> Result<(), 
             return Ok(());
         }
     }
-    if meeting == Meeting::Refused { Err(Rejection::from(NO_CONTACT).into()) } else { Ok(()) }
+    let refuses = meeting == Meeting::Refused && !service.planted().is(Bug::ApartMembersMeet);
+    if refuses { Err(Rejection::from(NO_CONTACT).into()) } else { Ok(()) }
 }
 
 /// Groups of a user: on the first pages of its list, and those that wait for its answer.

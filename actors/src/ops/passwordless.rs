@@ -78,7 +78,8 @@ pub async fn visit(
 /// Opens the session of a visitor. It replaces an earlier one of the same device.
 pub async fn open(service: &Service, visitor: &Visitor) -> Result<(), Refusal> {
     let session = visitor.caller.session.clone();
-    let request = Request::OpenSession { session, revision: visitor.revision };
+    let from = visitor.caller.address.to_string();
+    let request = Request::OpenSession { session, revision: visitor.revision, from };
     done(service.ask(visitor.caller.user().slot(), request).await?).map(drop)
 }
 

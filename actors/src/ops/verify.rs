@@ -3,6 +3,7 @@
 //! In contrast to `resume` it opens nothing: another connection of the session stays, and the
 //! session does not count as online.
 
+use troupe_core::record::AccountRole;
 use troupe_proto::client::{self, SessionToken};
 
 use crate::address::Address;
@@ -15,7 +16,7 @@ use crate::service::{Caller, Service};
 pub struct Known {
     pub caller: Caller,
     pub name: String,
-    pub admin: bool,
+    pub role: AccountRole,
 }
 
 pub(crate) async fn verify(service: &Service, address: Address, token: &[u8]) -> Result<Known, Refusal> {
@@ -25,7 +26,7 @@ pub(crate) async fn verify(service: &Service, address: Address, token: &[u8]) ->
     match service.ask(user.slot(), Request::Verify(session.clone())).await.map_err(Refusal::of_lookup)? {
         Answer::Account(account) => {
             let caller = Caller::of(session, address, account.bot);
-            Ok(Known { caller, name: account.name, admin: account.standing.admin })
+            Ok(Known { caller, name: account.name, role: account.standing.role() })
         }
         _ => Err(Refusal::Unavailable),
     }

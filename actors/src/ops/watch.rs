@@ -1,7 +1,7 @@
 //! `watch`: the presence of users as it changes, for the connections of the caller's session.
 //!
-//! The connections may be at other nodes, as with HTTP: the leader of the caller passes the watch on
-//! to them. The one under the request hears of it at once.
+//! The connections may be at other nodes, as with HTTP: the leader of the caller passes the watch
+//! on to them. The one under the request hears of it at once.
 
 use std::collections::BTreeSet;
 

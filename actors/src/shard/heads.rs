@@ -1,13 +1,25 @@
-//! Moved heads, which the leader repeats to the subscribed nodes: a push may be lost.
+//! Subscribed nodes, and the moved heads that the leader repeats to them: a push may be lost.
 
 use std::collections::BTreeMap;
 
-use troupe_core::{ConversationId, NodeId, Seq, limits};
+use troupe_core::{ConversationId, NodeId, Seq, UserId, limits};
 
-use super::{ShardState, TOLD};
+use super::{ShardState, TOLD, reads};
+use crate::context::Asker;
 use crate::message::Push;
+use crate::reply::ReplyTo;
 
 impl ShardState {
+    pub(super) fn subscribe(&mut self, node: NodeId, interests: Vec<(ConversationId, Vec<UserId>)>, reply: ReplyTo) {
+        // First the interest, then the heads: what comes between is pushed or below the head.
+        for (conversation, _) in &interests {
+            if self.interest.entry(*conversation).or_default().insert(node) {
+                self.tell_interest(*conversation);
+            }
+        }
+        self.read(reply, Asker::Node, move |view| reads::subscription_states(view, interests));
+    }
+
     pub(super) fn moved(&mut self, conversation: ConversationId, head: Seq) {
         let furthest = self.moved.get(&conversation).map_or(head, |(known, _)| head.max(*known));
         self.moved.insert(conversation, (furthest, TOLD));

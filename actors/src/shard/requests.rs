@@ -9,7 +9,7 @@ use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
 use super::leading::Leading;
-use super::{HEARING, ShardState, before, reads, standing, touch};
+use super::{HEARING, ShardState, before, standing, touch};
 use crate::context::{Asker, NodeContext, answer_of};
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::ops::{self, Found, Plan, fetch, get_users, list_conversations, login, subscribe_push};
@@ -45,7 +45,9 @@ impl ShardState {
                 Ok(()) => self.take_in(myself, Task::Signal(signal), reply),
                 Err(why) => reply.refuse(why.into()),
             },
-            Request::OpenSession { session, revision } => self.open_session(myself, session, revision, reply),
+            Request::OpenSession { session, revision, from } => {
+                self.open_session(myself, session, revision, from, reply)
+            }
             Request::Detach(session) => {
                 self.presence.detach(&session);
                 self.tell_user(&session);
@@ -56,16 +58,7 @@ impl ShardState {
             }
             Request::Watches { node, watches } => self.name_watchers(node, watches, reply),
             Request::Attach { node, whole, sessions } => self.attach_all(node, whole, sessions, reply),
-            Request::Subscribe { node, interests } => {
-                // First the interest, then the heads: what comes between is pushed or below the
-                // head.
-                for (conversation, _) in &interests {
-                    if self.interest.entry(*conversation).or_default().insert(node) {
-                        self.tell_interest(*conversation);
-                    }
-                }
-                self.read(reply, Asker::Node, move |view| reads::subscription_states(view, interests));
-            }
+            Request::Subscribe { node, interests } => self.subscribe(node, interests, reply),
             Request::Unsubscribe { node, conversations } => {
                 for conversation in conversations {
                     self.lose_interest(conversation, node);
@@ -293,14 +286,21 @@ impl ShardState {
         self.ask_user(myself, user, reply, |reply| UserMsg::Resume { session, reply });
     }
 
-    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, revision: u64, reply: ReplyTo) {
+    fn open_session(
+        &mut self,
+        myself: &ActorRef<ShardMsg>,
+        session: Session,
+        revision: u64,
+        from: String,
+        reply: ReplyTo,
+    ) {
         let refusing = self.refuses_second_logins();
         if refusing && self.is_hearing() {
             // Definite and retried by the router: in a moment it is known who is online.
             return reply.refuse(Refusal::NotOwner { hint: None });
         }
         let user = session.user;
-        let message = |reply| UserMsg::Open { session, revision, refusing, reply };
+        let message = |reply| UserMsg::Open { session, revision, from, refusing, reply };
         self.ask_user(myself, user, reply, message);
     }
 

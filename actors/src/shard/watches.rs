@@ -54,7 +54,7 @@ impl ShardState {
         if self.looking {
             return;
         }
-        let next = self.watchers.next();
+        let next = self.watchers.take_due();
         if !next.is_empty() {
             self.looking = true;
             self.read_facts(next, None);

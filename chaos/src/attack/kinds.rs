@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::site::{Setup, Site};
 use super::{
-    accounts, asking, contacts, descriptors, entry, frames, heads, hooks, invitations, joins, listing, names, outsider,
-    page, places, pretender, reading, streams, uploads, votes, waking,
+    accounts, asking, before, contacts, descriptors, entry, forwards, frames, growing, heads, hooks, invitations,
+    joins, listing, names, outsider, page, places, pretender, reading, streams, uploads, votes, waking,
 };
 
 /// One attack by a single account or address.
@@ -30,8 +30,11 @@ pub enum Attack {
     Contacts,
     Votes,
     Joins,
+    Forwards,
+    Growing,
     Uploads,
     Hooks,
+    Before,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -42,7 +45,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 26] = [
+    pub const ALL: [Attack; 29] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -60,8 +63,11 @@ impl Attack {
         Attack::Contacts,
         Attack::Votes,
         Attack::Joins,
+        Attack::Forwards,
+        Attack::Growing,
         Attack::Uploads,
         Attack::Hooks,
+        Attack::Before,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -90,8 +96,11 @@ impl Attack {
             Attack::Contacts => "contacts",
             Attack::Votes => "votes",
             Attack::Joins => "joins",
+            Attack::Forwards => "forwards",
+            Attack::Growing => "growing",
             Attack::Uploads => "uploads",
             Attack::Hooks => "hooks",
+            Attack::Before => "before",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -121,8 +130,11 @@ impl Attack {
             Attack::Contacts => "asks 200 users for contacts and withdraws, without pause",
             Attack::Votes => "changes its vote in a poll without pause",
             Attack::Joins => "comes into groups and leaves them without pause, openly and by a link",
+            Attack::Forwards => "forwards 100 messages to 100 conversations as fast as it may",
+            Attack::Growing => "opens as many growing messages as it may and floods them with pieces",
             Attack::Uploads => "uploads to nine groups at wrong places and in wrong lengths, and holds slow bodies",
             Attack::Hooks => "posts by hooks without pause, and makes hooks to receivers that do not exist",
+            Attack::Before => "floods groups whose hook is asked before each message and never answers",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -141,6 +153,7 @@ impl Attack {
         match self {
             Attack::IdleConnections => Setup::FewFiles,
             Attack::Page => Setup::Insecure,
+            Attack::Before => Setup::LocalReceivers,
             _ => Setup::Plain,
         }
     }
@@ -164,8 +177,11 @@ impl Attack {
             Attack::Contacts => contacts::run(site, time).await,
             Attack::Votes => votes::run(site, time).await,
             Attack::Joins => joins::run(site, time).await,
+            Attack::Forwards => forwards::run(site, time).await,
+            Attack::Growing => growing::run(site, time).await,
             Attack::Uploads => uploads::run(site, time).await,
             Attack::Hooks => hooks::run(site, time).await,
+            Attack::Before => before::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

@@ -26,6 +26,7 @@ fn operations(victim: &str) -> Vec<Operation> {
         Operation::DeleteAccount(victim.to_owned()),
         Operation::ResetPassword(wire::ResetPassword { account: victim.to_owned(), password }),
         Operation::SetAdmin(wire::SetAdmin { account: "pretender".into(), admin: true }),
+        Operation::SetRole(wire::SetRole { account: "pretender".into(), role: "auditor".into() }),
         Operation::AccountSessions(victim.to_owned()),
         Operation::EndSessions(wire::EndSessions { account: victim.to_owned(), device: String::new() }),
         Operation::ListInvites(wire::ListInvites::default()),

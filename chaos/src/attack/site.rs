@@ -40,6 +40,8 @@ pub enum Setup {
     FewFiles,
     /// Without TLS and without a token between the nodes.
     Insecure,
+    /// Hooks reach receivers on loopback.
+    LocalReceivers,
 }
 
 /// The peak of any node during the observation.
@@ -72,6 +74,9 @@ impl Site {
         if setup == Setup::Insecure {
             settings.push(("cluster.insecure", "true"));
             environment.push(("TROUPE_CLUSTER_TOKEN".to_owned(), String::new()));
+        }
+        if setup == Setup::LocalReceivers {
+            settings.push(("hooks.private", "true"));
         }
         let options = local::Options {
             binary,

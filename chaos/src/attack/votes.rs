@@ -98,7 +98,7 @@ pub async fn talk(member: &Connection, group: &str, until: Instant) -> Result<Du
 }
 
 /// Returns the seq.
-async fn say(member: &Connection, group: &str, body: Body) -> Result<u64> {
+pub async fn say(member: &Connection, group: &str, body: Body) -> Result<u64> {
     let send = wire::Send {
         conversation: group.to_owned(),
         client_message_id: random_id(),

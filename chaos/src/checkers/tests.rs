@@ -1,8 +1,10 @@
 //! Tests of the checkers: a good history passes, and each corruption is reported under its own
 //! promise.
 
+mod apart;
 mod attachments;
 mod before;
+mod bots;
 mod calls;
 mod changes;
 mod contacts;

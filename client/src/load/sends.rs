@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Latency, Link, RunClock, SETUP, Target, create_group, message, receive};
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub struct Options {
     pub body_bytes: usize,
     pub warm_up: Duration,
     pub duration: Duration,
+    /// Gets a mark when the time that counts begins, and another when it ends.
+    pub marks: Option<mpsc::Sender<()>>,
 }
 
 impl Options {
@@ -40,6 +43,7 @@ impl Options {
             body_bytes: 128,
             warm_up: Duration::from_secs(2),
             duration: Duration::from_secs(10),
+            marks: None,
         }
     }
 }
@@ -104,6 +108,15 @@ pub async fn run(options: Options) -> Result<Report> {
 
     let clock = RunClock::new(options.warm_up, options.duration);
     let deadline = clock.at(clock.end) + DRAIN;
+    if let Some(marks) = options.marks.clone() {
+        tokio::spawn(async move {
+            for at in [clock.measure_from, clock.end] {
+                sleep_until(clock.at(at)).await;
+                // The caller may have gone.
+                let _ = marks.send(()).await;
+            }
+        });
+    }
     let receiving: Vec<_> = receivers.into_iter().map(|link| tokio::spawn(receive(link, clock, deadline))).collect();
     let sending: Vec<_> = senders
         .into_iter()
@@ -237,7 +250,7 @@ async fn send(sender: Sender) -> Tally {
             }
             // Pushes to a sender are read and ignored.
             Some(_) = pushes.next() => {}
-            _ = tokio::time::sleep_until(send_at), if may_send => {
+            _ = sleep_until(send_at), if may_send => {
                 let due = due.unwrap_or_else(|| clock.now());
                 let conversation = &conversations[sent as usize % conversations.len()];
                 sent += 1;

@@ -3,7 +3,7 @@
 
 use crate::id::{ClientMessageId, DeviceId, Slot, Timestamp, TokenHash, UserId};
 use crate::name::{NameKey, Username};
-use crate::record::{Author, InviteId};
+use crate::record::{AccountRole, Author, InviteId};
 
 /// Creates an account for another user. A repeat with the same `request` returns the same user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub enum AccountChange {
     Delete,
     SetAdmin {
         admin: bool,
+    },
+    SetRole {
+        role: AccountRole,
     },
     /// Logs out one device, or all of them.
     EndSessions {

@@ -54,8 +54,11 @@ fn who_is_named_in_a_change_of_a_list_decides_its_level() {
 fn sessions_of_a_first_password_and_messages_are_of_the_first_level_and_acts_of_the_second() {
     let (user, token) = (UserId(1), TokenHash([1; 32]));
     let device = DeviceId::new("phone").unwrap();
-    let open = |revision| Command::OpenSession(OpenSession { user, device: device.clone(), token, revision }).level();
-    assert_eq!((open(0), open(1)), (Level::FIRST, Level::SECOND));
+    let open = |revision, from: &str| {
+        let (device, from) = (device.clone(), from.to_owned());
+        Command::OpenSession(OpenSession { user, device, token, revision, from }).level()
+    };
+    assert_eq!((open(0, ""), open(1, ""), open(0, "192.0.2.7")), (Level::FIRST, Level::SECOND, Level::SECOND));
     let append = |conversation, after, intent| {
         Command::Append(Append { conversation, actor: user, client_message_id: REQUEST, after, intent }).level()
     };

@@ -48,8 +48,9 @@ pub const PUSH_MEMBERS: usize = 1_000;
 /// Conversations of one shard that wait for a look at their absent members. At the limit the oldest
 /// is dropped: its next message is pushed.
 pub const PUSH_LOOKS: usize = 1_024;
-/// Pushes that wait at a node. At the limit the oldest is dropped.
+/// Pushes that wait at a node, and those of one user. At the limit the oldest of them is dropped.
 pub const PUSH_WAITING: usize = 4_096;
+pub const PUSH_WAITING_EACH: usize = 256;
 /// Pushes of a node in flight, and of one user.
 pub const PUSH_IN_FLIGHT: usize = 64;
 pub const PUSH_IN_FLIGHT_EACH: usize = 4;

@@ -15,7 +15,7 @@ use crate::error::Rejection;
 use crate::id::{ClientMessageId, UserId};
 use crate::limits;
 use crate::planted::Bug;
-use crate::record::{Act, Session, Standing, Status, User};
+use crate::record::{AccountRole, Act, LastLogin, Session, Standing, Status, User};
 use crate::reply::Reply;
 use crate::state::Rows;
 
@@ -59,11 +59,14 @@ impl Step<'_> {
             AccountChange::Enable => standing.status = Status::Active,
             AccountChange::Delete => {
                 standing.status = Status::Deleted;
-                standing.admin = false;
+                standing.set_role(AccountRole::User);
                 standing.one_time = false;
                 user.password_hash = String::new();
             }
-            AccountChange::SetAdmin { admin } => standing.admin = *admin,
+            AccountChange::SetAdmin { admin: true } => standing.set_role(AccountRole::Admin),
+            // An auditor stays one.
+            AccountChange::SetAdmin { admin: false } => standing.admin = false,
+            AccountChange::SetRole { role } => standing.set_role(*role),
             AccountChange::EndSessions { .. } => {}
         }
         if sets_password(&c.change) {
@@ -77,7 +80,10 @@ impl Step<'_> {
         self.end_sessions_by(c);
         match c.change {
             AccountChange::Disable => self.bots_follow(c.user, Ending::Disabled),
-            AccountChange::Delete => self.bots_follow(c.user, Ending::Deleted),
+            AccountChange::Delete => {
+                self.state.delete::<LastLogin>(&c.user);
+                self.bots_follow(c.user, Ending::Deleted);
+            }
             _ => {}
         }
         if let Some((action, detail)) = act(&c.change) {
@@ -92,7 +98,12 @@ impl Step<'_> {
             return Err(Rejection::NoSuchUser);
         }
         let is_for_people = sets_password(&c.change) && c.change != AccountChange::Delete;
-        if (is_for_people || c.change == AccountChange::SetAdmin { admin: true }) && self.is_bot(c.user) {
+        let gives_role = match c.change {
+            AccountChange::SetAdmin { admin } => admin,
+            AccountChange::SetRole { role } => role > AccountRole::User,
+            _ => false,
+        };
+        if (is_for_people || gives_role) && self.is_bot(c.user) {
             return Err(NOT_FOR_BOTS.into());
         }
         match &c.change {
@@ -115,6 +126,9 @@ impl Step<'_> {
             {
                 Err(Rejection::OwnAccount)
             }
+            AccountChange::SetRole { role } if c.by.user == c.user && *role < standing.role() => {
+                Err(Rejection::OwnAccount)
+            }
             _ => Ok(()),
         }
     }
@@ -126,7 +140,7 @@ impl Step<'_> {
             AccountChange::Disable => Ending::Disabled,
             AccountChange::Delete => Ending::Deleted,
             AccountChange::EndSessions { .. } => Ending::Revoked,
-            AccountChange::Enable | AccountChange::SetAdmin { .. } => return,
+            AccountChange::Enable | AccountChange::SetAdmin { .. } | AccountChange::SetRole { .. } => return,
         };
         for (_, session) in self.state.page::<Session>(&c.user, None, usize::MAX) {
             let spared = match &c.change {
@@ -236,6 +250,7 @@ fn act(change: &AccountChange) -> Option<(&'static str, String)> {
         AccountChange::Delete => ("user.delete", String::new()),
         AccountChange::SetAdmin { admin: true } => ("user.make_admin", String::new()),
         AccountChange::SetAdmin { admin: false } => ("user.revoke_admin", String::new()),
+        AccountChange::SetRole { role } => ("user.set_role", role.name().to_owned()),
         AccountChange::EndSessions { device: None } => ("user.end_sessions", String::new()),
         AccountChange::EndSessions { device: Some(device) } => ("user.end_sessions", format!("of {device}")),
     })

@@ -86,7 +86,7 @@ fn is_of(row: &AuditRow, c: &RecordAct) -> bool {
 }
 
 /// At most this many bytes, at a character boundary.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut end = text.len().min(limits::AUDIT_TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;

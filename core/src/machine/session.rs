@@ -2,6 +2,7 @@
 //!
 //! Passwords are not checked here: the caller of `OpenSession` has verified one, and names it.
 
+use super::audit::cut;
 use super::bot::NOT_FOR_BOTS;
 use super::{Outcome, Step};
 use crate::command::{CloseSession, OpenSession, TouchSession};
@@ -10,7 +11,7 @@ use crate::error::Rejection;
 use crate::id::{Timestamp, UserId};
 use crate::limits;
 use crate::planted::Bug;
-use crate::record::{Session, Status, User};
+use crate::record::{LastLogin, Session, Status, User};
 use crate::reply::Reply;
 use crate::state::Rows;
 
@@ -62,6 +63,9 @@ impl Step<'_> {
         let session = Session { device, token, created: self.now, used: Timestamp(0) };
         self.state.put(&(c.user, session.device.clone()), &session);
         self.end_oldest_sessions(c);
+        if !c.from.is_empty() {
+            self.state.put(&c.user, &LastLogin { at: self.now, from: cut(&c.from) });
+        }
         Ok(Reply::SessionOpened { replaced: held.map(|held| held.token) })
     }
 

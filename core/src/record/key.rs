@@ -173,6 +173,23 @@ impl Part for FileHash {
     }
 }
 
+/// The beginning of the keys of all groups of a slot.
+pub struct GroupsOf(pub Slot);
+
+impl Key for GroupsOf {
+    fn slot(&self) -> Slot {
+        self.0
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(GROUP);
+    }
+
+    fn read(parts: &mut Parts) -> Option<Self> {
+        (parts.byte()? == GROUP).then_some(GroupsOf(parts.slot))
+    }
+}
+
 /// 17 bytes: the kind, and two numbers.
 impl Part for ConversationId {
     fn write(&self, out: &mut Vec<u8>) {

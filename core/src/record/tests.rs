@@ -39,7 +39,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 72] = about![
+const ALL: [About; 73] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -77,6 +77,7 @@ const ALL: [About; 72] = about![
     Cursor,
     Number,
     Large,
+    LastLogin,
     Favourite,
     FavouriteOf,
     FavouriteBook,
@@ -186,6 +187,7 @@ proptest! {
         is_own::<ReportOf>(&(slot, user, number));
         is_own::<Gate>(&(conversation, user));
         is_own::<Seen>(&user);
+        is_own::<LastLogin>(&user);
         is_own::<Bot>(&(user, other));
         is_own::<BotOwner>(&user);
         is_own::<BotsMade>(&user);

@@ -47,6 +47,8 @@ record! {
         pub born_with_cluster: bool = 7,
         /// The acts of the last of `changes`. Rows of earlier versions have fewer.
         pub acts: Vec<Act> = 8,
+        /// Whether the user reads what administrators read. No administrator is one, too.
+        pub auditor: bool = 9,
     }
 }
 

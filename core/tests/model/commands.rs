@@ -273,7 +273,7 @@ fn account() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => names.prop_map(Command::Register),
         4 => (device.clone(), token.clone(), prop_oneof![4 => Just(0), 1 => 0..3u64]).prop_map(move |(device, token, revision)| {
-            Command::OpenSession(OpenSession { user: registered(), device, token, revision })
+            Command::OpenSession(OpenSession { user: registered(), device, token, revision, from: String::new() })
         }),
         1 => (device, proptest::option::of(token)).prop_map(move |(device, token)| {
             Command::CloseSession(CloseSession { user: registered(), device, token })

@@ -4,18 +4,18 @@
 //! account root Dora r1 [admin] [one-time]  root makes an account for dora
 //! passwd anna q1 0 [keep phone t1]         the password of revision 0 was verified
 //! reset root anna q2 1 · disable root anna q3 · enable root anna q4 · delete root anna q5
-//! admin root anna q6 yes · end root anna q7 [phone]
+//! admin root anna q6 yes · set-role root anna q8 auditor · end root anna q7 [phone]
 //! touch anna phone t1 60000 [live]         in use; sessions end after a minute
 //! invite root code1 q1 2 5000 "note"       two uses until 5000
 //! revoke root code1 · reserve code1 r1 Dora · release code1 r1 · spend code1 r1 dora
 //! act root q9 node.drain "node 3"          into the audit log
-//! show account anna · show audit · show invite code1
+//! show account anna · show login anna · show audit · show invite code1
 //! ```
 
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
-use troupe_core::record::{Author, Invite, InviteId, User};
+use troupe_core::record::{AccountRole, Author, Invite, InviteId, LastLogin, User};
 use troupe_core::{Command, DeviceId, NameKey, Rows, Slot, Timestamp, TokenHash, Username};
 
 use crate::script::{id, number, padded};
@@ -23,8 +23,8 @@ use crate::show;
 use crate::world::World;
 
 const VERBS: &[&str] = &[
-    "account", "passwd", "reset", "disable", "enable", "delete", "admin", "end", "touch", "invite", "revoke",
-    "reserve", "release", "spend", "act",
+    "account", "passwd", "reset", "disable", "enable", "delete", "admin", "set-role", "end", "touch", "invite",
+    "revoke", "reserve", "release", "spend", "act",
 ];
 
 pub fn knows(verb: &str) -> bool {
@@ -66,6 +66,10 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
         ("delete", [by, user, request]) => changed(world, by, user, request, AccountChange::Delete)?,
         ("admin", [by, user, request, admin]) => {
             changed(world, by, user, request, AccountChange::SetAdmin { admin: *admin == "yes" })?
+        }
+        ("set-role", [by, user, request, role]) => {
+            let role = AccountRole::named(role).ok_or("not a role of an account")?;
+            changed(world, by, user, request, AccountChange::SetRole { role })?
         }
         ("end", [by, user, request, device @ ..]) => {
             let device = device.first().map(|device| self::device(device)).transpose()?;
@@ -117,13 +121,19 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let user = world.state.get::<User>(&world.user(user)?).ok_or("no such row")?;
             let standing = &user.standing;
             let mut said = format!("{} {} revision {}", user.name, standing.status.as_str(), standing.revision);
-            for (word, so) in [("admin", standing.admin), ("one-time", standing.one_time)] {
+            for (word, so) in
+                [("admin", standing.admin), ("auditor", standing.auditor), ("one-time", standing.one_time)]
+            {
                 if so {
                     said = format!("{said} {word}");
                 }
             }
             Ok(vec![format!("{said} password {:?}", user.password_hash)])
         }
+        ["login", user] => Ok(match world.state.get::<LastLogin>(&world.user(user)?) {
+            Some(last) => vec![format!("{} from {:?}", last.at, last.from)],
+            None => vec!["none".to_owned()],
+        }),
         ["audit"] => Ok(world
             .state
             .audit()

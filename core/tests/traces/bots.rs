@@ -6,6 +6,7 @@
 //! hook make team anna h1 in code "Name" · hook make team anna h1 out code "Name" https://a.example/
 //! hook make team anna h1 before closed code "Name" https://a.example/
 //! hook asked team code send anna m1 "text" · hook asked team code edit anna m2 1 "text"
+//! hook asked team code stream anna m3
 //! hook asked team code post incoming p1 "text" · hook asked team code piece anna 1 0 "text"
 //! hook judge team code anna m1 [refused_by_hook]
 //! hook end team anna h2 code · hook retry team anna h3 code 0
@@ -124,6 +125,7 @@ fn asked(world: &World, group: &str, hook: u64, words: &[&str]) -> Result<Comman
     };
     let said = match words {
         ["send", sender, message, text] => append(sender, message, Intent::Message(Body::text(text)))?,
+        ["stream", sender, message] => append(sender, message, Intent::Message(Body::text("").streaming()))?,
         ["edit", sender, message, to, text] => {
             append(sender, message, Intent::Edit { to: Seq(number(to)?), body: Body::text(text) })?
         }

@@ -106,18 +106,21 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             };
             return Ok(world.apply(&Command::CreateGroup(command), Some(called)));
         }
-        ["open", user, device, token, "after", revision] => Command::OpenSession(OpenSession {
-            user: world.user(user)?,
-            device: DeviceId::new(device).ok_or("not a device")?,
-            token: TokenHash(padded(token)?),
-            revision: number(revision)?,
-        }),
-        ["open", user, device, token] => Command::OpenSession(OpenSession {
-            user: world.user(user)?,
-            device: DeviceId::new(device).ok_or("not a device")?,
-            token: TokenHash(padded(token)?),
-            revision: 0,
-        }),
+        ["open", user, device, token, rest @ ..] => {
+            let (revision, from) = match rest {
+                [] => (0, ""),
+                ["after", revision] => (number(revision)?, ""),
+                ["from", address] => (0, *address),
+                _ => return Err("a session is opened after a revision, or from an address".to_owned()),
+            };
+            Command::OpenSession(OpenSession {
+                user: world.user(user)?,
+                device: DeviceId::new(device).ok_or("not a device")?,
+                token: TokenHash(padded(token)?),
+                revision,
+                from: from.to_owned(),
+            })
+        }
         ["close", user, device, token @ ..] => Command::CloseSession(CloseSession {
             user: world.user(user)?,
             device: DeviceId::new(device).ok_or("not a device")?,

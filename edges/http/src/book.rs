@@ -1,6 +1,7 @@
 //! The book at `/docs`: pages, their twins in Markdown, and `/llms.txt`.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,7 +10,7 @@ use troupe_book::{File, POLICY};
 
 use crate::api::Api;
 use crate::problem;
-use crate::web::names;
+use crate::web::{accepts, names};
 
 pub fn routes() -> Router<Api> {
     Router::new()
@@ -31,11 +32,21 @@ async fn page(path: &str, asked: &HeaderMap) -> Response {
 }
 
 fn answer(file: &'static File, asked: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", file.tag);
+    let accepted = |name| asked.get_all(header::ACCEPT_ENCODING).iter().any(|value| accepts(value, name));
+    let (bytes, encoding) = match () {
+        () if accepted("zstd") && !file.zstd.is_empty() => (&*file.zstd, "zstd"),
+        () if accepted("gzip") && !file.gzip.is_empty() => (&*file.gzip, "gzip"),
+        () => (file.text.as_bytes(), ""),
+    };
+    // A form of a file is a file of its own for caches.
+    let tag = match encoding {
+        "" => format!("\"{}\"", file.tag),
+        encoding => format!("\"{}-{encoding}\"", file.tag),
+    };
     let known = asked.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &tag));
     let mut response = match known {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => (&*file.text).into_response(),
+        false => Body::from(bytes).into_response(),
     };
     let headers = response.headers_mut();
     let mut put = |name, value: &str| {
@@ -46,6 +57,10 @@ fn answer(file: &'static File, asked: &HeaderMap) -> Response {
     put(header::CONTENT_TYPE, file.kind);
     put(header::ETAG, &tag);
     put(header::CACHE_CONTROL, "no-cache");
+    put(header::VARY, "Accept-Encoding");
+    if !encoding.is_empty() {
+        put(header::CONTENT_ENCODING, encoding);
+    }
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(header::REFERRER_POLICY, "no-referrer");
     put(header::CONTENT_SECURITY_POLICY, POLICY);

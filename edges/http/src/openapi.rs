@@ -34,6 +34,7 @@ const TAGS: &[(&str, &str)] = &[
     ("members", "Members of a conversation"),
     ("users", "Other users"),
     ("contacts", "Contacts, their requests, blocked users, and reports"),
+    ("push", "Web Push to browsers of users that are not connected"),
     ("bots", "Accounts without a password, with tokens of scopes"),
     ("nodes", "Nodes to spread over"),
     ("administration", "For administrators; each change is in the audit log"),

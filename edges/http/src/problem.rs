@@ -161,6 +161,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
         (
             _,
             "not_admin"
+            | "read_only_role"
             | "not_allowed"
             | "own_account"
             | "account_disabled"

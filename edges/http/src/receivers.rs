@@ -1,5 +1,5 @@
-//! The way from a node to the receivers of hooks: one POST per event, or per question. Push services
-//! are reached the same way.
+//! The way from a node to the receivers of hooks: one POST per event, or per question. Push
+//! services are reached the same way.
 //!
 //! A hook is a URL that any admin of any group chooses, so it must not reach what only the node
 //! reaches. Its address is checked when the hook is made, if it is one, and at each connection

@@ -104,7 +104,7 @@ fn answer(api: &Api, at: usize, file: &'static File, asked: &HeaderMap) -> Respo
 }
 
 /// Whether a list of encodings has this one, and not with the weight 0.
-fn accepts(value: &HeaderValue, encoding: &str) -> bool {
+pub fn accepts(value: &HeaderValue, encoding: &str) -> bool {
     value.to_str().unwrap_or_default().split(',').any(|entry| {
         let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
         let refused = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);

@@ -1,6 +1,8 @@
 //! Faults at the press of a button: the web client asks this control, on loopback, to kill, freeze
 //! or cut off a node of the demo.
 //!
+//! It begins a [storm](super::storm), too, and says how far that is.
+//!
 //! It takes requests with the secret of the printed links only, and from pages of the demo's nodes
 //! only. It hands orders to the socket of the demo, as `troupe chaos` does.
 
@@ -19,6 +21,9 @@ use tokio::net::TcpListener;
 use troupe_chaos::control::{self, Order, Victims};
 use troupe_runtime::Rng;
 
+use super::Account;
+use super::storm::Storm;
+
 /// A frozen node comes back after this.
 const FROZEN_SECONDS: u64 = 10;
 
@@ -30,6 +35,7 @@ pub struct Control {
 }
 
 /// The cluster, as the control sees it.
+#[derive(Default)]
 pub struct Stage {
     /// The folder of the demo.
     pub dir: PathBuf,
@@ -39,10 +45,16 @@ pub struct Stage {
     pub pages: Vec<String>,
     /// Whether there are proxies between the nodes.
     pub cuts: bool,
+    /// `host:port` of the HTTP ports, in the order of nodes.
+    pub http: Vec<String>,
+    /// `host:port` of the client ports.
+    pub clients: Vec<String>,
+    pub accounts: Vec<Account>,
 }
 
 struct Shared {
-    stage: Stage,
+    stage: Arc<Stage>,
+    storm: Arc<Storm>,
     secret: String,
 }
 
@@ -81,8 +93,11 @@ impl Control {
 
     /// Serves until the process ends.
     pub fn serve(self, stage: Stage) {
-        let shared = Arc::new(Shared { stage, secret: self.secret });
-        let app = Router::new().route("/faults", get(look).post(press).options(preflight)).with_state(shared);
+        let shared = Arc::new(Shared { stage: Arc::new(stage), storm: Arc::default(), secret: self.secret });
+        let app = Router::new()
+            .route("/faults", get(look).post(press).options(preflight))
+            .route("/storm", get(look_at_storm).post(begin_storm).options(preflight))
+            .with_state(shared);
         tokio::spawn(async move { axum::serve(self.listener, app).await });
     }
 }
@@ -155,6 +170,25 @@ async fn press(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(asked
     }
 }
 
+async fn look_at_storm(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    if !shared.admits(&headers) {
+        return refused(&shared, &headers);
+    }
+    shared.answer(&headers, StatusCode::OK, json!(shared.storm.look()))
+}
+
+async fn begin_storm(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    if !shared.admits(&headers) || shared.page(&headers).is_none() {
+        return refused(&shared, &headers);
+    }
+    if shared.storm.begin(shared.stage.clone()) {
+        shared.answer(&headers, StatusCode::OK, json!(shared.storm.look()))
+    } else {
+        let text = "a storm is under way: wait for its end";
+        shared.answer(&headers, StatusCode::CONFLICT, json!({ "text": text }))
+    }
+}
+
 fn refused(shared: &Shared, headers: &HeaderMap) -> Response {
     let text = "open the link that troupe demo printed: it has the key";
     shared.answer(headers, StatusCode::FORBIDDEN, json!({ "text": text }))
@@ -166,8 +200,8 @@ mod tests {
 
     fn shared() -> Shared {
         let pages = vec!["127.0.0.1:7780".to_owned()];
-        let stage = Stage { dir: PathBuf::from("."), nodes: vec![1, 4, 2], pages, cuts: false };
-        Shared { stage, secret: "secret".to_owned() }
+        let stage = Stage { dir: PathBuf::from("."), nodes: vec![1, 4, 2], pages, ..Stage::default() };
+        Shared { stage: Arc::new(stage), storm: Arc::default(), secret: "secret".to_owned() }
     }
 
     fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {

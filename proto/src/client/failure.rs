@@ -24,6 +24,8 @@ pub enum Refusal {
     /// Plain text at a port that speaks TLS only.
     TlsRequired,
     NotAdmin,
+    /// An auditor asks for a change.
+    ReadOnlyRole,
     SamePassword,
     RegistrationClosed,
     InviteRequired,
@@ -36,7 +38,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 17] = [
+    pub const ALL: [Refusal; 18] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -48,6 +50,7 @@ impl Refusal {
         Refusal::SeqBeyondHead,
         Refusal::TlsRequired,
         Refusal::NotAdmin,
+        Refusal::ReadOnlyRole,
         Refusal::SamePassword,
         Refusal::RegistrationClosed,
         Refusal::InviteRequired,
@@ -69,6 +72,7 @@ impl Refusal {
             Refusal::SeqBeyondHead => "seq_beyond_head",
             Refusal::TlsRequired => "tls_required",
             Refusal::NotAdmin => "not_admin",
+            Refusal::ReadOnlyRole => "read_only_role",
             Refusal::SamePassword => "same_password",
             Refusal::RegistrationClosed => "registration_closed",
             Refusal::InviteRequired => "invite_required",
@@ -115,6 +119,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
             Refusal::NotAdmin => "only administrators may do this: ask one",
+            Refusal::ReadOnlyRole => "auditors read and change nothing: ask an administrator to do this",
             Refusal::NotOperator => {
                 "only an operator with the cluster's key may do this: use troupe export or troupe import on a node"
             }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
-use troupe_core::record::{Author, InviteId};
+use troupe_core::record::{AccountRole, Author, InviteId};
 use troupe_core::{ClientMessageId, NameKey, Timestamp, UserId, Username};
 
 use crate::field;
@@ -85,6 +85,7 @@ impl From<&ChangeAccount> for wire::ChangeAccount {
             AccountChange::Enable => Change::Enable(nothing),
             AccountChange::Delete => Change::Delete(nothing),
             AccountChange::SetAdmin { admin } => Change::SetAdmin(*admin),
+            AccountChange::SetRole { role } => Change::SetRole(role.number()),
             AccountChange::EndSessions { device } => {
                 Change::EndSessions(device.as_ref().map(ToString::to_string).unwrap_or_default())
             }
@@ -116,6 +117,10 @@ impl TryFrom<wire::ChangeAccount> for ChangeAccount {
             Change::Enable(wire::Leave {}) => AccountChange::Enable,
             Change::Delete(wire::Leave {}) => AccountChange::Delete,
             Change::SetAdmin(admin) => AccountChange::SetAdmin { admin },
+            Change::SetRole(number) => AccountChange::SetRole {
+                role: AccountRole::of(number)
+                    .ok_or_else(|| field::invalid("change_account.set_role", "a role is user, auditor or admin"))?,
+            },
             Change::EndSessions(device) => AccountChange::EndSessions {
                 device: match device.as_str() {
                     "" => None,

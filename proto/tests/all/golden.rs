@@ -22,10 +22,9 @@ use troupe_core::record::{
     Act, Author, Conversation, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Seq, Slot, Timestamp,
     TokenHash, UserId, Username,
 };
-use troupe_proto::StampedBatch;
 
 use crate::Kept;
 
@@ -100,6 +99,7 @@ fn user() {
     let standing = Standing {
         status: Status::Disabled,
         admin: true,
+        auditor: false,
         one_time: true,
         revision: 3,
         changes: vec![BEFORE, ID],
@@ -304,7 +304,13 @@ fn command() {
         ),
         (
             "open_session",
-            Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN, revision: 0 }),
+            Command::OpenSession(OpenSession {
+                user: ALICE,
+                device: device(),
+                token: TOKEN,
+                revision: 0,
+                from: String::new(),
+            }),
         ),
         ("close_session", close(Some(TOKEN))),
         ("close_any_session", close(None)),
@@ -385,13 +391,4 @@ fn command() {
         ("import_into_group", import(Destination::Group { key: ID, open: true }, Vec::new(), Vec::new())),
     ];
     record("import", &imports);
-}
-
-#[test]
-fn stamped_batch() {
-    let batch = StampedBatch { now: NOW, level: Level::FIRST, commands: vec![send(), send()] };
-    let second = StampedBatch { level: Level::SECOND, ..batch.clone() };
-    let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
-    record_of(1, "stamped_batch", &[("two", batch), ("empty", empty)]);
-    record_of(2, "stamped_batch", &[("second_level", second)]);
 }

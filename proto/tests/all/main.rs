@@ -18,9 +18,9 @@ use troupe_core::feature::{
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Bot, Contact, ContactBook, Conversation, Cursor, DeadEvent, Favourite, FavouriteBook, File,
-    FileUsage, Gate, Hook, InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, OwedRoom, Personal, Profile,
-    PushKey, PushSubscription, Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed, Seen, Session, Upload,
-    User,
+    FileUsage, Gate, Hook, InboxEntry, Invitation, Invite, LastLogin, Member, OutboxRow, OwedContact, OwedRoom,
+    Personal, Profile, PushKey, PushSubscription, Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed, Seen,
+    Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -76,6 +76,7 @@ kept!(
     InboxEntry,
     Invitation,
     Invite,
+    LastLogin,
     Member,
     Mute,
     OpenStream,

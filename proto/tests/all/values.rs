@@ -259,8 +259,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn open_session()(user in user(), device in device(), token in token_hash(), revision in number()) -> Command {
-        Command::OpenSession(OpenSession { user, device, token, revision })
+    fn open_session()(user in user(), device in device(), token in token_hash(), revision in number(), from in text()) -> Command {
+        Command::OpenSession(OpenSession { user, device, token, revision, from })
     }
 }
 

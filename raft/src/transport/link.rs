@@ -243,7 +243,8 @@ async fn run(context: LinkContext, mut calls: mpsc::Receiver<Call>, up: watch::S
                 tracing::debug!(%node, "connected");
                 let since = Instant::now();
                 up.send_replace(Some(Vitals::default()));
-                let ended = session(stream, Pings::new(node, context.clocks.clone()), &mut calls, &up).await;
+                let pings = Pings::new(node, context.clocks.clone());
+                let ended = session(stream, &context.platform, pings, &mut calls, &up).await;
                 up.send_replace(None);
                 was_up = true;
                 if since.elapsed() > LINK_SILENCE {
@@ -282,6 +283,7 @@ async fn dial(port: &Port, introduction: &dyn Introduction, node: NodeId) -> io:
 /// Runs one connection. `Ok`: the link is closed on purpose.
 async fn session(
     stream: Box<dyn Stream>,
+    platform: &Platform,
     mut pings: Pings,
     calls: &mut mpsc::Receiver<Call>,
     up: &watch::Sender<Option<Vitals>>,
@@ -314,6 +316,7 @@ async fn session(
                 let mut next = Some(first);
                 while let Some(call) = next {
                     last_request += 1;
+                    platform.metrics.node_calls.up();
                     let Call { kind, group, target, payload, answer } = call;
                     Frame { kind, request: last_request, group, target, payload }.put(&mut out);
                     pending.insert(last_request, answer);

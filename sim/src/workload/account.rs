@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::sleep;
 use troupe_client::builder::Builder;
 use troupe_client::{Client, Events, Incoming, StartAt};
@@ -56,13 +55,6 @@ impl Account {
     /// For a participant that records its events by itself.
     pub fn open(&self) -> (Client, Events) {
         self.builder().start().expect("a store in memory is readable")
-    }
-
-    /// A bot of this user.
-    pub fn bot(&self, token: Bytes) -> (Client, Events) {
-        let builder = Client::builder().context(self.platform.clone()).nodes(self.workload.nodes(self.number as usize));
-        let builder = builder.token(token).patience(PATIENCE).store(DeviceStore::default());
-        builder.start().expect("a store in memory is readable")
     }
 
     pub fn start(&self) -> Client {

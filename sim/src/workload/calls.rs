@@ -1,6 +1,6 @@
 //! Devices that call and type: one of the first user calls the second, whose two devices race to
-//! answer. All of them type in groups with changing members. The first user hides its presence, and the
-//! second watches it.
+//! answer. All of them type in groups with changing members. The first user hides its presence, and
+//! the second watches it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -39,6 +39,8 @@ async fn make(workload: &WorkloadContext, client: &Client) -> Option<Conversatio
             Err(_) => sleep(AGAIN).await,
         }
     };
+    // Its members are not those of the busy group.
+    workload.churn_groups.send_modify(|groups| groups.push(group));
     loop {
         let new = NewHook::Before { url: "http://receiver.example/ask".to_owned(), closed: true };
         match timeout(PATIENCE, client.make_hook(group, "guard", SECRET, new)).await {

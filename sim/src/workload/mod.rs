@@ -7,14 +7,16 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. A [`sharer`] uploads files, and a [`keeper`] changes its own state of a
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
-//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, [`guarded`] one that is asked before, a [`robot`] is
-//! a bot, a [`forwarder`] forwards, and messages of a [`streamer`] grow. They act until the
+//! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, [`guarded`] one
+//! that is asked before, a [`robot`] makes bots, a [`forwarder`] forwards, messages of a
+//! [`streamer`] grow, and members that are kept [`apart`] try to meet. They act until the
 //! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
 mod administrator;
 mod adversarial_client;
+mod apart;
 mod applicant;
 mod burner;
 mod calls;
@@ -90,6 +92,10 @@ pub struct WorkloadContext {
     pub links: parking_lot::Mutex<Vec<(ConversationId, String)>>,
     /// The group that lets users in by approval.
     pub by_approval: watch::Sender<Option<ConversationId>>,
+    /// Users that only share a group without contact, and those that have it in their lists.
+    pub apart: watch::Sender<BTreeMap<usize, UserId>>,
+    pub apart_group: watch::Sender<Option<ConversationId>>,
+    pub apart_listed: watch::Sender<BTreeSet<UserId>>,
     /// The administrator has logged in, if there is one.
     pub administered: watch::Sender<bool>,
     /// The first user has hidden its presence.
@@ -117,6 +123,9 @@ impl WorkloadContext {
             acquaintances: watch::Sender::default(),
             links: parking_lot::Mutex::default(),
             by_approval: watch::Sender::default(),
+            apart: watch::Sender::default(),
+            apart_group: watch::Sender::default(),
+            apart_listed: watch::Sender::default(),
             administered: watch::Sender::default(),
             hidden: Default::default(),
             owners: parking_lot::Mutex::default(),
@@ -146,7 +155,8 @@ impl WorkloadContext {
 
     pub fn user(&self, number: usize) -> Option<UserId> {
         let known = self.users.borrow().get(&number).copied();
-        known.or_else(|| self.strangers.borrow().get(&number).copied())
+        let known = known.or_else(|| self.strangers.borrow().get(&number).copied());
+        known.or_else(|| self.apart.borrow().get(&number).copied())
     }
 
     /// All expected users have registered.
@@ -345,6 +355,14 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.hooks && here(number) {
         tokio::spawn(guarded::live(workload.clone(), number, 1));
+    }
+    for apart in 0..workload.plan.society.apart {
+        let number = next();
+        let society = &workload.plan.society;
+        let before = society.strangers + society.guests + society.acquaintances + society.keepers;
+        if here(number) {
+            tokio::spawn(apart::live(workload.clone(), number, workload.population() + before + apart, apart == 0));
+        }
     }
     std::future::pending::<()>().await;
     Ok(())

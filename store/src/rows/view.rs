@@ -8,8 +8,8 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use troupe_core::record::{
-    Conversation, Cursor, GroupOfRequest, Home, InboxEntry, Invitation, KeptHead, Key, Large, Member, NameOf, Number,
-    OutboxKey, OutboxRow, Placed, Session, Table, User, within,
+    Conversation, Cursor, GroupOfRequest, GroupsOf, Home, InboxEntry, Invitation, KeptHead, Key, Large, Member, NameOf,
+    Number, OutboxKey, OutboxRow, Placed, Session, Table, User, within,
 };
 use troupe_core::unread::{Numbered, Numbering, looked_at, numbered_for};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
@@ -344,6 +344,26 @@ impl<R: Reader> View<R> {
         limit: usize,
     ) -> Result<Vec<(ConversationId, Conversation)>, EngineError> {
         self.over_slots(slots, from.as_ref(), limit)
+    }
+
+    /// The groups of `slots` behind `after`, in order of slot and id. Other conversations are
+    /// passed by.
+    pub fn groups(
+        &self,
+        slots: Range<u16>,
+        after: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Conversation)>, EngineError> {
+        let first = after.map_or(slots.start, |after| slots.start.max(ConversationId::slot(after).0));
+        let mut rows = Vec::new();
+        for slot in (first..slots.end).map(Slot) {
+            let after = after.filter(|after| ConversationId::slot(*after) == slot);
+            rows.extend(self.page(&GroupsOf(slot), after.as_ref(), limit - rows.len())?);
+            if rows.len() == limit {
+                break;
+            }
+        }
+        Ok(rows)
     }
 }
 

@@ -53,6 +53,7 @@ impl World {
                 device: DeviceId::new(&format!("device{}", b % 20)).unwrap(),
                 token: TokenHash([c; 32]),
                 revision: u64::from(c % 2),
+                from: if b % 2 == 0 { String::new() } else { "192.0.2.7".to_owned() },
             }),
             2 => Command::CloseSession(CloseSession {
                 user: actor,

@@ -30,7 +30,7 @@ fn requests() -> Vec<Request> {
     let close = CloseSession { user: UserId(1025), device: session().device, token: None };
     vec![
         Request::Commit(Command::CloseSession(close)),
-        Request::OpenSession { session: session(), revision: 3 },
+        Request::OpenSession { session: session(), revision: 3, from: "192.0.2.7".to_owned() },
         Request::Credentials(UserKey::Name(name.clone())),
         Request::Credentials(UserKey::Id(UserId(9))),
         Request::Resume(session()),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use troupe_core::command::{AccountChange, ChangeAccount, CreateAccount};
-use troupe_core::record::{Author, User};
+use troupe_core::record::{Author, LastLogin, User};
 use troupe_core::{ClientMessageId, Command, Rejection, Slot, UserId, Username, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -71,16 +71,21 @@ pub(super) fn one(view: &View, id: &str, online: &BTreeSet<UserId>) -> Part {
 }
 
 fn account(view: &View, user: User, online: &BTreeSet<UserId>) -> Result<wire::Account, EngineError> {
+    let last = view.get::<LastLogin>(&user.id)?;
+    let (last_login_ms, last_login_from) = last.map(|last| (last.at.0, last.from)).unwrap_or_default();
     Ok(wire::Account {
         user_id: user.id.0,
         sessions: view.sessions(user.id)?.len() as u32,
         online: online.contains(&user.id),
         name: user.name,
         status: user.standing.status.as_str().to_owned(),
+        role: user.standing.role().name().to_owned(),
         admin: user.standing.admin,
         one_time_password: user.standing.one_time,
         created_ms: user.created.0,
         password_set_ms: user.standing.password_set.0,
+        last_login_ms,
+        last_login_from,
     })
 }
 

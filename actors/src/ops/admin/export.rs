@@ -1,10 +1,10 @@
-//! Pages of the content of a cluster, for an operator: accounts, conversations, events, positions,
-//! files.
+//! Pages of the content of a cluster, for an operator: accounts, contacts, conversations, events,
+//! positions, files.
 
 use std::ops::Range;
 
 use troupe_core::machine::file::NO_SUCH_FILE;
-use troupe_core::record::{Author, Cursor, File};
+use troupe_core::record::{Author, Block, Contact, Cursor, File, Profile, Relation};
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Slot, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -20,7 +20,7 @@ use crate::passwords::{NO_PASSWORD, UNSET_PASSWORD};
 use crate::service::Service;
 
 const NOTHING: Rejection =
-    Rejection::BadRequest("an export names its part: accounts, conversations, events, positions or a file");
+    Rejection::BadRequest("an export names its part: accounts, contacts, conversations, events, positions or a file");
 
 pub(super) async fn export(
     service: &Service,
@@ -35,6 +35,7 @@ pub(super) async fn export(
     }
     match wanted {
         Wanted::Accounts(list) => accounts(service, asker, list).await,
+        Wanted::Contacts(list) => contacts(service, asker, list).await,
         Wanted::Conversations(list) => conversations(service, asker, list).await,
         Wanted::Events(of) => {
             let slot = client::conversation("export.events.conversation", &of.conversation)?.slot();
@@ -93,6 +94,34 @@ async fn accounts(service: &Service, asker: UserId, list: wire::ExportAccounts) 
     Ok(told(Given::Accounts(wire::ExportedAccounts { accounts, more })))
 }
 
+async fn contacts(service: &Service, asker: UserId, list: wire::ExportContacts) -> Result<Told, Refusal> {
+    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
+    let begin = if list.after == 0 { Slot(0) } else { UserId(list.after).slot() };
+    let mut page = wire::ExportedContacts::default();
+    page.more = walk(
+        service,
+        asker,
+        begin,
+        limit,
+        |first, limit| {
+            let (after, after_other) = if first { (list.after, list.after_other) } else { (0, 0) };
+            asked(Wanted::Contacts(wire::ExportContacts { after, after_other, limit }))
+        },
+        |told| {
+            let Told::Exported(wire::Exported { part: Some(Given::Contacts(part)) }) = told else { return None };
+            let (rows, more) = (part.rows as usize, part.more);
+            page.rows += part.rows;
+            page.contacts.extend(part.contacts);
+            if part.next != 0 {
+                (page.next, page.next_other) = (part.next, part.next_other);
+            }
+            Some((rows, more))
+        },
+    )
+    .await?;
+    Ok(told(Given::Contacts(page)))
+}
+
 async fn conversations(service: &Service, asker: UserId, list: wire::ExportConversations) -> Result<Told, Refusal> {
     let limit = page_limit(list.limit, limits::PAGE_CONVERSATIONS);
     let begin = match list.after.as_str() {
@@ -124,6 +153,7 @@ async fn conversations(service: &Service, asker: UserId, list: wire::ExportConve
 pub(super) fn page(view: &View, slots: Range<u16>, export: &wire::Export) -> Part {
     let given = match &export.part {
         Some(Wanted::Accounts(list)) => Given::Accounts(accounts_of(view, slots, list)?),
+        Some(Wanted::Contacts(list)) => Given::Contacts(contacts_of(view, slots, list)?),
         Some(Wanted::Conversations(list)) => Given::Conversations(conversations_of(view, slots, list)?),
         Some(Wanted::Events(of)) => match of.conversation.parse() {
             Ok(conversation) => Given::Events(events_of(view, conversation, of)?),
@@ -152,17 +182,22 @@ fn accounts_of(
     let mut users = view.users(slots, after, limit + 1)?;
     let more = users.len() > limit;
     users.truncate(limit);
-    let accounts = users.into_iter().map(|user| wire::ExportedAccount {
-        user_id: user.id.0,
-        name: user.name,
-        status: user.standing.status.as_str().to_owned(),
-        admin: user.standing.admin,
-        one_time_password: user.standing.one_time,
-        created_ms: user.created.0,
-        password_hash: shown_hash(user.password_hash, list.password_hashes),
-        born_with_cluster: user.standing.born_with_cluster,
-    });
-    Ok(wire::ExportedAccounts { accounts: accounts.collect(), more })
+    let mut accounts = Vec::with_capacity(users.len());
+    for user in users {
+        let profile = view.get::<Profile>(&user.id)?.filter(|profile| profile.version > 0);
+        accounts.push(wire::ExportedAccount {
+            user_id: user.id.0,
+            name: user.name,
+            status: user.standing.status.as_str().to_owned(),
+            admin: user.standing.admin,
+            one_time_password: user.standing.one_time,
+            created_ms: user.created.0,
+            password_hash: shown_hash(user.password_hash, list.password_hashes),
+            born_with_cluster: user.standing.born_with_cluster,
+            profile: profile.map(wire::OwnProfile::from),
+        });
+    }
+    Ok(wire::ExportedAccounts { accounts, more })
 }
 
 /// A mark in place of a hash is no secret.
@@ -173,6 +208,39 @@ fn shown_hash(kept: String, all: bool) -> String {
         _ if all => kept,
         _ => String::new(),
     }
+}
+
+/// Relations in which the user wants nothing and blocks no one are passed over, so a page may be
+/// short before the end.
+fn contacts_of(
+    view: &View,
+    slots: Range<u16>,
+    list: &wire::ExportContacts,
+) -> Result<wire::ExportedContacts, EngineError> {
+    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
+    let after = Some((UserId(list.after), UserId(list.after_other))).filter(|(user, _)| user.0 != 0);
+    let mut held = view.over_slots::<Contact>(slots, after.as_ref(), limit + 1)?;
+    let more = held.len() > limit;
+    held.truncate(limit);
+    let (next, next_other) = held.last().map_or((0, 0), |((user, other), _)| (user.0, other.0));
+    let (rows, mut contacts) = (held.len() as u32, Vec::new());
+    for ((user, other), row) in held {
+        let blocked = view.get::<Block>(&(user, other))?.is_some();
+        if !row.wants && !blocked {
+            continue;
+        }
+        let is_pending = row.relation() == Relation::Requested;
+        let (text, remark) = (Some(row.text).filter(|_| is_pending), Some(row.remark).filter(|_| row.wants));
+        contacts.push(wire::ExportedContact {
+            user_id: user.0,
+            other_id: other.0,
+            wants: row.wants,
+            text: text.unwrap_or_default(),
+            remark: remark.unwrap_or_default(),
+            blocked,
+        });
+    }
+    Ok(wire::ExportedContacts { contacts, more, next, next_other, rows })
 }
 
 fn conversations_of(

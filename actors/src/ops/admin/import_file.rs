@@ -1,4 +1,5 @@
-//! Files that were uploaded elsewhere, from an operator: in the order of their chunks, like any upload.
+//! Files that were uploaded elsewhere, from an operator: in the order of their chunks, like any
+//! upload.
 
 use troupe_core::command::{CreateUpload, WriteChunk};
 use troupe_core::{ClientMessageId, Command, Timestamp, UserId, machine, media};

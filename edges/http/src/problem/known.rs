@@ -48,6 +48,7 @@ pub fn known() -> Vec<Problem> {
         C::BadPassword,
         C::SeqBeyondHead,
         C::NotAdmin,
+        C::ReadOnlyRole,
         C::SamePassword,
         C::RegistrationClosed,
         C::InviteRequired,

@@ -16,6 +16,7 @@ fn a_refusal_has_the_status_that_programs_expect() {
     for (refusal, status) in [
         (Refusal::from(Connection::ExpiredToken), 401),
         (Connection::NotAdmin.into(), 403),
+        (Connection::ReadOnlyRole.into(), 403),
         (Rejection::NotMember.into(), 404),
         (Rejection::LastOwner.into(), 409),
         (Rejection::OutOfOrder.into(), 409),

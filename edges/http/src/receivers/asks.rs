@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(judged(br#"{"allow":false,"reason":"no links"}"#), Ok(Verdict::Refused("no links".into())));
         let long = format!(r#"{{"allow":false,"reason":"{}"}}"#, "x".repeat(1_000));
         assert_eq!(judged(long.as_bytes()), Ok(Verdict::Refused("x".repeat(limits::HOOK_WHY_CHARS))));
-        for wrong in ["", "ok", "{}", r#"{"allow":"yes"}"#, r#"{"allow":1}"#, "[true]"] {
+        for wrong in ["", "ok", "{}", r#"{"allow":"yes"}"#, r#"{"allow":1}"#, "[]"] {
             assert!(judged(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

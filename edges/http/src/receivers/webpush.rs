@@ -57,7 +57,7 @@ fn seal(own: &PrivateKey, salt: [u8; SALT_BYTES], browser: &[u8], auth: &[u8], p
     let public = own.compute_public_key().ok()?;
     let public: &[u8] = public.as_ref();
     let shared = UnparsedPublicKey::new(&ECDH_P256, browser);
-    let material = agree(own, &shared, (), |secret| {
+    let material = agree(own, shared, (), |secret| {
         let info = [b"WebPush: info\0".as_slice(), browser, public];
         part::<32>(&Salt::new(HKDF_SHA256, auth).extract(secret), &info).ok_or(())
     });

@@ -5,6 +5,7 @@
 //! audit log. Orders about nodes want the operator's key and have paths of their own.
 
 mod audit;
+mod groups;
 mod invites;
 mod reports;
 mod settings;
@@ -28,6 +29,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(users::disable))
         .routes(routes!(users::enable))
         .routes(routes!(users::set_admin))
+        .routes(routes!(users::set_role))
         .routes(routes!(users::reset_password))
         .routes(routes!(users::sessions, users::end_sessions))
         .routes(routes!(users::end_session))
@@ -36,6 +38,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::read))
         .routes(routes!(reports::list))
+        .routes(routes!(groups::list))
         .routes(routes!(reports::close))
 }
 

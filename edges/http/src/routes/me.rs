@@ -4,6 +4,7 @@ use axum::Json as Answer;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::message::wire;
+use troupe_core::record::AccountRole;
 use utoipa::ToSchema;
 
 use crate::asker::Asker;
@@ -22,6 +23,8 @@ pub struct Me {
     device: String,
     /// Whether this account administers the cluster.
     admin: bool,
+    /// `user`, `auditor` or `admin`.
+    role: &'static str,
     #[serde(flatten)]
     profile: OwnProfile,
 }
@@ -69,7 +72,14 @@ impl Me {
         let profile = asker.perform(wire::ShowProfile {}).await?.into();
         let known = &asker.known;
         let device = known.caller.session.device.to_string();
-        Ok(Me { user_id: known.caller.user().into(), name: known.name.clone(), device, admin: known.admin, profile })
+        Ok(Me {
+            user_id: known.caller.user().into(),
+            name: known.name.clone(),
+            device,
+            admin: known.role == AccountRole::Admin,
+            role: known.role.name(),
+            profile,
+        })
     }
 }
 

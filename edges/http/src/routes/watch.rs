@@ -3,11 +3,10 @@
 use axum::Json as Answer;
 use serde::{Deserialize, Serialize};
 use troupe_actors::message::wire;
-use troupe_core::UserId;
 use utoipa::ToSchema;
 
 use crate::asker::Asker;
-use crate::ids::Id;
+use crate::ids::{self, Id};
 use crate::json::Json;
 use crate::problem::Problem;
 
@@ -48,8 +47,6 @@ impl From<wire::PresencePush> for Watched {
 #[utoipa::path(put, path = "/v1/me/watch", tag = "me", request_body = Watch,
     responses((status = 200, body = Watching)))]
 pub async fn watch(asker: Asker, Json(watch): Json<Watch>) -> Result<Answer<Watching>, Problem> {
-    let users: Vec<UserId> = watch.users.iter().map(|id| id.user()).collect::<Result<_, _>>()?;
-    let user_ids = users.into_iter().map(|user| user.0).collect();
-    let watched = asker.perform(wire::Watch { user_ids }).await?;
+    let watched = asker.perform(wire::Watch { user_ids: ids::users(&watch.users)? }).await?;
     Ok(Answer(Watching { users: watched.users.into_iter().map(Watched::from).collect() }))
 }

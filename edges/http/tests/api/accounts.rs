@@ -13,7 +13,7 @@ async fn a_user_registers_logs_in_and_logs_out() {
     let ann = Http::user(&node, "ann").await;
     let me = ann.get("/v1/me").await.good();
     let new = json!({
-        "user_id": ann.user, "name": "ann", "device": "http", "admin": false, "version": 0, "messages_from": "everyone",
+        "user_id": ann.user, "name": "ann", "device": "http", "admin": false, "role": "user", "version": 0, "messages_from": "everyone",
         "display_name": "", "avatar": "", "about": "", "language": "",
     });
     assert_eq!(me, new);

@@ -79,7 +79,7 @@ async fn a_hook_allows_a_message_or_refuses_it_with_a_reason() {
     // The owner is asked about, too.
     guarded.ann.post(&messages, json!({ "text": "mine" })).await.good();
     guarded.asked().await;
-    assert_eq!(guarded.ann.texts(&guarded.group).await, ["hello", "mine"]);
+    assert_eq!(guarded.ann.texts(&guarded.group).await, ["created", "added", "hello", "mine"]);
     guarded.node.stop().await;
 }
 
@@ -124,7 +124,7 @@ async fn each_way_into_the_group_comes_by_the_hook() {
     // A reaction says nothing.
     guarded.ann.ask(Method::PUT, &format!("{messages}/{first}/reactions/%F0%9F%91%8D"), &[], Body::empty()).await;
     assert!(guarded.receiver.is_quiet());
-    assert_eq!(guarded.ann.texts(&guarded.group).await, ["word", "first"]);
+    assert_eq!(guarded.ann.texts(&guarded.group).await, ["created", "added", "word", "first", "reacted"]);
     guarded.node.stop().await;
 }
 
@@ -159,16 +159,18 @@ async fn a_silent_hook_lets_messages_pass_or_not_as_it_states() {
 async fn a_scheduled_message_is_asked_about_at_its_time() {
     let mut guarded = Guarded::by("closed").await;
     guarded.says(&[NO, YES]);
+    #[allow(clippy::disallowed_methods, reason = "it is outside of the node")]
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_millis() as u64;
     let messages = guarded.path("messages");
     for (text, after) in [("no", 300), ("yes", 1_500)] {
-        guarded.bob.post(&messages, json!({ "text": text, "deliver_at_ms": now + after })).await.good();
+        let scheduled = guarded.bob.post(&messages, json!({ "text": text, "deliver_at_ms": now + after })).await;
+        assert_eq!(scheduled.status, 202);
     }
     for text in ["no", "yes"] {
         let (_, ask) = guarded.asked().await;
         assert_eq!(ask["body"]["text"], json!(text));
     }
-    while guarded.ann.texts(&guarded.group).await != ["yes"] {
+    while guarded.ann.texts(&guarded.group).await != ["created", "added", "yes"] {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let kept = guarded.bob.get(&guarded.path("scheduled")).await.good();

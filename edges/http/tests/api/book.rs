@@ -32,6 +32,41 @@ async fn every_page_is_served_with_its_policy_and_has_a_twin() {
 }
 
 #[tokio::test]
+async fn a_page_is_sent_in_a_form_that_the_browser_accepts() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let guest = Http::of(&node);
+    let plain = guest.get("/docs/operations.html").await;
+    let mut tags = vec![plain.header("etag").to_owned()];
+    for (accepted, encoding) in [
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, deflate, br", "gzip"),
+        ("zstd;q=0, gzip;q=0.5", "gzip"),
+        ("br", ""),
+    ] {
+        let said =
+            guest.ask(Method::GET, "/docs/operations.html", &[("accept-encoding", accepted)], Body::empty()).await;
+        assert_eq!((said.status, said.header("content-encoding")), (200, encoding), "{accepted}");
+        assert_eq!(
+            (said.header("vary"), said.header("content-type")),
+            ("Accept-Encoding", plain.header("content-type"))
+        );
+        match encoding {
+            "" => assert!(said.body == plain.body && said.header("etag") == tags[0]),
+            _ => assert!(said.body.len() * 2 < plain.body.len(), "{accepted}: {} bytes", said.body.len()),
+        }
+        let (tag, headers) = (said.header("etag").to_owned(), [("accept-encoding", accepted)]);
+        let known = [headers[0], ("if-none-match", tag.as_str())];
+        let known = guest.ask(Method::GET, "/docs/operations.html", &known, Body::empty()).await;
+        assert_eq!((known.status, known.header("etag")), (304, tag.as_str()), "{accepted}");
+        tags.push(tag);
+    }
+    assert!(tags[0] != tags[1] && tags[1] != tags[2] && tags[0] != tags[2], "{tags:?}");
+    let twin = guest.ask(Method::GET, "/llms.txt", &[("accept-encoding", "gzip")], Body::empty()).await;
+    assert_eq!((twin.status, twin.header("content-encoding")), (200, "gzip"));
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn the_list_has_all_pages_and_other_paths_are_not_found() {
     let node = one_node(LoginPolicy::Replace).await;
     let guest = Http::of(&node);

@@ -80,7 +80,9 @@ async fn sessions(node: &Node, name: &str, devices: usize) -> Vec<String> {
         let secret = node.platform.rng.bytes();
         let token = SessionToken { user, device: device.clone(), secret };
         let session = Session { user, device, token: token_hash(&secret), node: node.cluster.me() };
-        let opened = within(node.handle.ask(user.slot(), Asked::OpenSession { session, revision: 0 })).await;
+        let opened =
+            within(node.handle.ask(user.slot(), Asked::OpenSession { session, revision: 0, from: String::new() }))
+                .await;
         assert!(opened.is_ok(), "{opened:?}");
         tokens.push(URL_SAFE_NO_PAD.encode(token.encode()));
     }

@@ -175,7 +175,11 @@ async fn plain_members_of_a_group_without_contact_do_not_get_to_know_each_other(
     assert_eq!(ask(&bob, &eve).await.code(403), "no_contact");
     let write = async |by: &Http, to: &Http, deliver_at_ms: Option<u64>| {
         let path = format!("/v1/conversations/{}/messages", by.direct(to));
-        by.post(&path, json!({ "text": "hello", "deliver_at_ms": deliver_at_ms })).await
+        let mut message = json!({ "text": "hello" });
+        if let Some(at) = deliver_at_ms {
+            message["deliver_at_ms"] = json!(at);
+        }
+        by.post(&path, message).await
     };
     assert_eq!(write(&bob, &eve, None).await.code(403), "no_contact", "nor a first message");
     let soon = node.platform.clock.now().0 + 3_600_000;

@@ -148,6 +148,7 @@ fn read_small(
     Poll::Ready(Ok(buffer.filled().len()))
 }
 
+#[allow(clippy::large_enum_variant, reason = "it lasts for one step, on the stack")]
 enum Admitted {
     /// False: the connection ends.
     Done(bool),

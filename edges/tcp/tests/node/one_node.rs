@@ -165,7 +165,7 @@ async fn a_session_too_many_ends_the_oldest_with_its_reason() {
     let opened = (1..limits::SESSIONS_PER_USER as u8).map(|n| {
         // Of sessions of one millisecond the first by device is the oldest: the phone, also then.
         let device = DeviceId::new(&format!("tablet-{n}")).expect("a device");
-        Command::OpenSession(OpenSession { user, device, token: TokenHash([n; 32]), revision: 0 })
+        Command::OpenSession(OpenSession { user, device, token: TokenHash([n; 32]), revision: 0, from: String::new() })
     });
     node.cluster.propose(shard, opened.collect()).await.expect("committed");
     let mut newest = node.greeted().await;

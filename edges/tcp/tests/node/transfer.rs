@@ -92,6 +92,49 @@ async fn reads(client: &mut Client, conversation: &str, seq: u64) {
     assert!(matches!(answer, ServerMessage::Done(_)), "{answer:?}");
 }
 
+async fn acts(client: &mut Client, other: u64, change: wire::change_contact::Change) {
+    let request = client.fresh_id();
+    let asked = Ask::ChangeContact(wire::ChangeContact { request, user_id: other, change: Some(change) });
+    let answer = client.ask(asked).await;
+    assert!(matches!(answer, ServerMessage::Done(_)), "{answer:?}");
+}
+
+async fn contact_with(client: &mut Client, other: u64) -> wire::Contact {
+    match client.ask(Ask::ShowContact(wire::ShowContact { user_id: other })).await {
+        ServerMessage::Contact(contact) => contact,
+        answer => panic!("no contact: {answer:?}"),
+    }
+}
+
+/// Waits until the other shard has said its part.
+async fn becomes(client: &mut Client, other: u64, state: wire::ContactState) {
+    let becoming = async {
+        while contact_with(client, other).await.state() != state {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(becoming).await;
+}
+
+/// A profile, contacts with a remark, an open request, and a block.
+async fn meet(ann: &mut Client, bob: &mut Client, carol: &mut Client) {
+    use wire::ContactState as State;
+    use wire::change_contact::Change;
+    let request = ann.fresh_id();
+    let display_name = Some("Ann \u{1f600}".to_owned());
+    let messages_from = Some(wire::Audience::Contacts.into());
+    let change = wire::ChangeProfile { request, display_name, messages_from, ..Default::default() };
+    assert!(matches!(ann.ask(Ask::ChangeProfile(change)).await, ServerMessage::Done(_)));
+    acts(ann, bob.user, Change::Ask("It is me".into())).await;
+    becomes(bob, ann.user, State::Received).await;
+    acts(bob, ann.user, Change::Accept(wire::Done {})).await;
+    becomes(ann, bob.user, State::Mutual).await;
+    acts(ann, bob.user, Change::Remark("Bobby".into())).await;
+    acts(carol, ann.user, Change::Ask("May I?".into())).await;
+    becomes(ann, carol.user, State::Received).await;
+    acts(carol, bob.user, Change::Block(true)).await;
+}
+
 /// Bytes of two chunks.
 fn picture() -> Vec<u8> {
     (0..100_000_u32).map(|at| at as u8).collect()
@@ -120,7 +163,7 @@ async fn shares(client: &mut Client, conversation: &str) {
     }
     let hash = FileHash::of_file(&bytes).expect("it has bytes");
     let hash = Bytes::copy_from_slice(&hash.0);
-    let file = Attachment { hash, name: "a.bin".into(), size, media_type: String::new() };
+    let file = Attachment { hash, name: "a.bin".into(), size, media_type: "application/octet-stream".into() };
     let body = Body::from(File { file: Some(file), caption: String::new() });
     let client_message_id = client.fresh_id();
     let body = Some(wire::Body { kind: body.kind, content: body.content, context: None });
@@ -134,6 +177,7 @@ async fn live(node: &Node) {
     let mut ann = node.user("ann").await;
     let mut bob = node.user("bob").await;
     let mut carol = node.user("carol").await;
+    meet(&mut ann, &mut bob, &mut carol).await;
     ann.send("everyone", "hello, all").await;
     let pair = direct(ann.user, bob.user);
     ann.send(&pair, "psst \u{1f600}\n\"quoted\"").await;
@@ -193,17 +237,22 @@ async fn a_round_trip_is_equal_and_a_second_import_changes_nothing() {
     let before = exported(std::slice::from_ref(&from), &first, true).await;
     assert_eq!((before.accounts, before.conversations, before.files), (4, 4, 1));
     assert!(before.events > 610);
+    // Ann and bob want each other, carol wants ann and blocks bob.
+    assert_eq!(before.contacts, 4);
 
     let nodes = three_nodes().await;
     let cluster = Nodes::of(&nodes);
     let report = imported(&cluster, &first).await.expect("imported");
     assert_eq!(report.failures, Vec::new());
     assert_eq!(report.taken.get("events"), Some(&before.events));
+    assert_eq!((report.taken.get("profiles"), report.taken.get("contacts")), (Some(&1), Some(&4)));
     are_equal(&before, &exported(&nodes, &second, true).await);
 
     let again = imported(&cluster, &first).await.expect("imported");
     assert_eq!((again.taken.get("events"), again.taken.get("accounts"), again.failed), (None, None, 0));
     assert_eq!(again.found.get("events"), Some(&before.events));
+    assert_eq!((again.taken.get("profiles"), again.taken.get("contacts")), (None, None));
+    assert_eq!((again.found.get("profiles"), again.found.get("contacts")), (Some(&1), Some(&4)));
     let third = folder.path().join("third");
     are_equal(&before, &exported(&nodes, &third, true).await);
 
@@ -220,10 +269,29 @@ async fn a_round_trip_is_equal_and_a_second_import_changes_nothing() {
     let team = list.conversations.iter().find(|it| it.name == "Team of three").expect("the group");
     assert_eq!((team.read, team.members), (100, 2));
     assert!(bob.send(&team.conversation, "it goes on").await.seq > 600);
+    // Ann is bob's contact, and carol, who blocks him, takes no message of his.
+    let ann = info(&mut bob, "ann").await;
+    assert_eq!(ann.profile.expect("a profile").display_name, "Ann \u{1f600}");
+    becomes(&mut bob, ann.user_id, wire::ContactState::Mutual).await;
+    let carol = info(&mut bob, "carol").await;
+    let to_carol = direct(bob.user, carol.user_id);
+    let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"hello?"), context: None });
+    let client_message_id = bob.fresh_id();
+    let send = wire::Send { conversation: to_carol, client_message_id, after: Bytes::new(), body };
+    let answer = bob.ask(Ask::Send(send)).await;
+    assert!(matches!(&answer, ServerMessage::Failure(failure) if failure.code == "not_taken"), "{answer:?}");
     for node in nodes {
         node.stop().await;
     }
     from.stop().await;
+}
+
+async fn info(client: &mut Client, name: &str) -> wire::User {
+    let names = wire::GetUsers { names: vec![name.to_owned()], ..Default::default() };
+    match client.ask(Ask::GetUsers(names)).await {
+        ServerMessage::Users(found) => found.users.into_iter().next().expect("the user"),
+        answer => panic!("no user: {answer:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,9 @@
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, OpenSession, RecordAct, TouchSession,
 };
-use troupe_core::record::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation};
+use troupe_core::record::{
+    AccountRole, AuditKey, AuditRow, Author, Invite, InviteId, LastLogin, Reservation, Standing, User,
+};
 use troupe_core::{Command, Slot, Timestamp, Username};
 use troupe_proto::client::SessionToken;
 
@@ -47,6 +49,24 @@ fn reservation() {
     record("reservation", &[("reservation", row)]);
 }
 
+#[test]
+fn roles() {
+    let set = |role| ChangeAccount { user: BOB, request: ID, by: by(), change: AccountChange::SetRole { role } };
+    record("role_command", &AccountRole::ALL.map(|role| (role.name(), Command::from(set(role)))));
+    let standing = Standing { auditor: true, ..Standing::default() };
+    let (name, password_hash) = ("bob".to_owned(), "$argon2id$".to_owned());
+    let auditor = User { id: BOB, name, password_hash, created: NOW, request: ID, standing };
+    record("auditor", &[("auditor", auditor)]);
+}
+
+#[test]
+fn last_login() {
+    let from = || "192.0.2.7".to_owned();
+    record("last_login", &[("last_login", LastLogin { at: NOW, from: from() })]);
+    let open = OpenSession { user: ALICE, device: device(), token: TOKEN, revision: 3, from: from() };
+    record("login_command", &[("open_session", Command::OpenSession(open))]);
+}
+
 pub fn commands() -> Vec<(&'static str, Command)> {
     let change = |change| Command::from(ChangeAccount { user: BOB, request: ID, by: by(), change });
     let invited = |change| Command::from(ChangeInvite { id: InviteId::of(&TOKEN), change });
@@ -55,7 +75,13 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     vec![
         (
             "open_session",
-            Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN, revision: 3 }),
+            Command::OpenSession(OpenSession {
+                user: ALICE,
+                device: device(),
+                token: TOKEN,
+                revision: 3,
+                from: String::new(),
+            }),
         ),
         (
             "create_account",

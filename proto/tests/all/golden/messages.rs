@@ -1,13 +1,14 @@
-//! Cursors, and changes of messages.
+//! Cursors, changes of messages, and the batch of an entry.
 
 use troupe_core::content::{Bundle, Bundled};
 use troupe_core::feature::{
     Count, Edits, JoinRequest, OpenStream, OpenStreams, OwnReactions, Pin, Pins, Reactions, StreamPiece, Tally, Vote,
 };
 use troupe_core::record::Cursor;
-use troupe_core::{Body, Intent, Seq};
+use troupe_core::{Body, Intent, Level, Seq};
+use troupe_proto::StampedBatch;
 
-use super::{ALICE, NOW, record};
+use super::{ALICE, NOW, record, record_of, send};
 
 #[test]
 fn cursor() {
@@ -57,4 +58,13 @@ pub fn intents() -> [(&'static str, Intent); 7] {
 fn bundle() -> Body {
     let message = Bundled { seq: 299, sender: ALICE.0, time_ms: 9, kind: Body::TEXT, content: "hi".into() };
     Bundle { from: "g1029".into(), messages: vec![message] }.into()
+}
+
+#[test]
+fn stamped_batch() {
+    let batch = StampedBatch { now: NOW, level: Level::FIRST, commands: vec![send(), send()] };
+    let second = StampedBatch { level: Level::SECOND, ..batch.clone() };
+    let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
+    record_of(1, "stamped_batch", &[("two", batch), ("empty", empty)]);
+    record_of(2, "stamped_batch", &[("second_level", second)]);
 }

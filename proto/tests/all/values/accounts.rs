@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
-use troupe_core::record::{Act, AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status};
+use troupe_core::record::{
+    AccountRole, Act, AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status,
+};
 use troupe_core::{Command, Timestamp};
 
 use super::{device, message_id, number, slot, text, time, token_hash, user, username};
@@ -15,10 +17,10 @@ prop_compose! {
     pub fn standing()(
         status in prop::sample::select(vec![Status::Active, Status::Disabled, Status::Deleted]), admin: bool,
         one_time: bool, revision in number(), changes in vec(message_id(), 0..4),
-        password_set in time(), born_with_cluster: bool,
+        password_set in time(), born_with_cluster: bool, auditor: bool,
         acts in vec((number(), number()).prop_map(|(digest, revision)| Act { digest, revision }), 0..4)
     ) -> Standing {
-        Standing { status, admin, one_time, revision, changes, password_set, born_with_cluster, acts }
+        Standing { status, admin, one_time, revision, changes, password_set, born_with_cluster, acts, auditor }
     }
 }
 
@@ -76,6 +78,7 @@ fn change_account() -> impl Strategy<Value = Command> {
         Just(AccountChange::Enable),
         Just(AccountChange::Delete),
         any::<bool>().prop_map(|admin| AccountChange::SetAdmin { admin }),
+        (0..3usize).prop_map(|role| AccountChange::SetRole { role: AccountRole::ALL[role] }),
         option::of(device()).prop_map(|device| AccountChange::EndSessions { device }),
     ];
     (user(), message_id(), author(), change)

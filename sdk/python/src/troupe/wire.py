@@ -2002,8 +2002,12 @@ class Admin(Message):
     import_events: Import | None = None
     import_account: ImportAccount | None = None
     import_file: ImportFile | None = None
+    import_profile: ImportProfile | None = None
+    import_contact: ExportedContact | None = None
     list_reports: ListReports | None = None
     close_report: CloseReport | None = None
+    set_role: SetRole | None = None
+    list_groups: ListGroups | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2019,6 +2023,7 @@ class AdminAnswer(Message):
     imported: Imported | None = None
     upload: Upload | None = None
     reports: Reports | None = None
+    groups: Groups | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2057,6 +2062,41 @@ class CloseReport(Message):
 
 
 @dataclass(slots=True)
+class ListGroups(Message):
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Groups(Message):
+    groups: list[GroupRow] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GroupRow(Message):
+    conversation: str = ""
+    name: str = ""
+    members: int = 0
+    head: int = 0
+    file_bytes: int = 0
+    last_ms: int = 0
+    created_ms: int = 0
+    open: bool = False
+    disbanded: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class SetRole(Message):
+    account: str = ""
+    role: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ListAccounts(Message):
     after: int = 0
     limit: int = 0
@@ -2081,6 +2121,9 @@ class Account(Message):
     password_set_ms: int = 0
     sessions: int = 0
     online: bool = False
+    last_login_ms: int = 0
+    last_login_from: str = ""
+    role: str = ""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2211,6 +2254,7 @@ class Export(Message):
     events: ExportEvents | None = None
     positions: ExportPositions | None = None
     file: ExportFile | None = None
+    contacts: ExportContacts | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2246,6 +2290,14 @@ class ExportPositions(Message):
 
 
 @dataclass(slots=True)
+class ExportContacts(Message):
+    after: int = 0
+    after_other: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ExportFile(Message):
     conversation: str = ""
     hash: bytes = b""
@@ -2260,6 +2312,7 @@ class Exported(Message):
     events: Page | None = None
     positions: Members | None = None
     file: ExportedFile | None = None
+    contacts: ExportedContacts | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2289,6 +2342,28 @@ class ExportedAccount(Message):
     created_ms: int = 0
     password_hash: str = ""
     born_with_cluster: bool = False
+    profile: OwnProfile | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedContacts(Message):
+    contacts: list[ExportedContact] = field(default_factory=list)
+    more: bool = False
+    next: int = 0
+    next_other: int = 0
+    rows: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedContact(Message):
+    user_id: int = 0
+    other_id: int = 0
+    wants: bool = False
+    text: str = ""
+    remark: str = ""
+    blocked: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -2346,6 +2421,13 @@ class ImportFile(Message):
     size: int = 0
     offset: int = 0
     content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ImportProfile(Message):
+    user_id: int = 0
+    profile: OwnProfile | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -3592,8 +3674,12 @@ Admin.FIELDS = (
     Field(19, "import_events", "message", message=Import, explicit=True, oneof="operation"),
     Field(20, "import_account", "message", message=ImportAccount, explicit=True, oneof="operation"),
     Field(21, "import_file", "message", message=ImportFile, explicit=True, oneof="operation"),
+    Field(22, "import_profile", "message", message=ImportProfile, explicit=True, oneof="operation"),
+    Field(23, "import_contact", "message", message=ExportedContact, explicit=True, oneof="operation"),
     Field(120, "list_reports", "message", message=ListReports, explicit=True, oneof="operation"),
     Field(121, "close_report", "message", message=CloseReport, explicit=True, oneof="operation"),
+    Field(240, "set_role", "message", message=SetRole, explicit=True, oneof="operation"),
+    Field(241, "list_groups", "message", message=ListGroups, explicit=True, oneof="operation"),
 )
 AdminAnswer.FIELDS = (
     Field(1, "done", "message", message=Done, explicit=True, oneof="answer"),
@@ -3606,6 +3692,7 @@ AdminAnswer.FIELDS = (
     Field(8, "imported", "message", message=Imported, explicit=True, oneof="answer"),
     Field(9, "upload", "message", message=Upload, explicit=True, oneof="answer"),
     Field(120, "reports", "message", message=Reports, explicit=True, oneof="answer"),
+    Field(240, "groups", "message", message=Groups, explicit=True, oneof="answer"),
 )
 ListReports.FIELDS = (
     Field(1, "after", "uint64"),
@@ -3629,6 +3716,29 @@ CloseReport.FIELDS = (
     Field(1, "number", "uint64"),
     Field(2, "note", "string"),
 )
+ListGroups.FIELDS = (
+    Field(1, "after", "string"),
+    Field(2, "limit", "uint32"),
+)
+Groups.FIELDS = (
+    Field(1, "groups", "message", message=GroupRow, repeated=True),
+    Field(2, "more", "bool"),
+)
+GroupRow.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "name", "string"),
+    Field(3, "members", "uint32"),
+    Field(4, "head", "uint64"),
+    Field(5, "file_bytes", "uint64"),
+    Field(6, "last_ms", "uint64"),
+    Field(7, "created_ms", "uint64"),
+    Field(8, "open", "bool"),
+    Field(9, "disbanded", "bool"),
+)
+SetRole.FIELDS = (
+    Field(1, "account", "string"),
+    Field(2, "role", "string"),
+)
 ListAccounts.FIELDS = (
     Field(1, "after", "uint64"),
     Field(2, "limit", "uint32"),
@@ -3647,6 +3757,9 @@ Account.FIELDS = (
     Field(7, "password_set_ms", "uint64"),
     Field(8, "sessions", "uint32"),
     Field(9, "online", "bool"),
+    Field(240, "last_login_ms", "uint64"),
+    Field(241, "last_login_from", "string"),
+    Field(242, "role", "string"),
 )
 CreateAccount.FIELDS = (
     Field(1, "name", "string"),
@@ -3732,6 +3845,7 @@ Export.FIELDS = (
     Field(3, "events", "message", message=ExportEvents, explicit=True, oneof="part"),
     Field(4, "positions", "message", message=ExportPositions, explicit=True, oneof="part"),
     Field(5, "file", "message", message=ExportFile, explicit=True, oneof="part"),
+    Field(6, "contacts", "message", message=ExportContacts, explicit=True, oneof="part"),
 )
 ExportAccounts.FIELDS = (
     Field(1, "after", "uint64"),
@@ -3752,6 +3866,11 @@ ExportPositions.FIELDS = (
     Field(2, "after", "uint64"),
     Field(3, "limit", "uint32"),
 )
+ExportContacts.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "after_other", "uint64"),
+    Field(3, "limit", "uint32"),
+)
 ExportFile.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "hash", "bytes"),
@@ -3763,6 +3882,7 @@ Exported.FIELDS = (
     Field(3, "events", "message", message=Page, explicit=True, oneof="part"),
     Field(4, "positions", "message", message=Members, explicit=True, oneof="part"),
     Field(5, "file", "message", message=ExportedFile, explicit=True, oneof="part"),
+    Field(6, "contacts", "message", message=ExportedContacts, explicit=True, oneof="part"),
 )
 ExportedFile.FIELDS = (
     Field(1, "name", "string"),
@@ -3783,6 +3903,22 @@ ExportedAccount.FIELDS = (
     Field(6, "created_ms", "uint64"),
     Field(7, "password_hash", "string"),
     Field(8, "born_with_cluster", "bool"),
+    Field(9, "profile", "message", message=OwnProfile),
+)
+ExportedContacts.FIELDS = (
+    Field(1, "contacts", "message", message=ExportedContact, repeated=True),
+    Field(2, "more", "bool"),
+    Field(3, "next", "uint64"),
+    Field(4, "next_other", "uint64"),
+    Field(5, "rows", "uint32"),
+)
+ExportedContact.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "other_id", "uint64"),
+    Field(3, "wants", "bool"),
+    Field(4, "text", "string"),
+    Field(5, "remark", "string"),
+    Field(6, "blocked", "bool"),
 )
 ExportedConversations.FIELDS = (
     Field(1, "conversations", "message", message=ExportedConversation, repeated=True),
@@ -3822,6 +3958,10 @@ ImportFile.FIELDS = (
     Field(6, "size", "uint64"),
     Field(7, "offset", "uint64"),
     Field(8, "content", "bytes"),
+)
+ImportProfile.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "profile", "message", message=OwnProfile),
 )
 ImportAccount.FIELDS = (
     Field(1, "name", "string"),

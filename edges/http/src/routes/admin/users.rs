@@ -4,6 +4,7 @@ use axum::Json as Body;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::message::wire;
+use troupe_core::record::AccountRole;
 use troupe_core::{Rejection, limits};
 use utoipa::{IntoParams, ToSchema};
 use wire::admin::Operation;
@@ -31,12 +32,24 @@ pub struct Account {
     /// `active`, `disabled` or `deleted`.
     status: String,
     admin: bool,
+    /// `user`, `auditor` or `admin`.
+    role: String,
     /// Its next login has to set another password.
     one_time_password: bool,
     created_ms: u64,
     password_set_ms: u64,
     sessions: u32,
     online: bool,
+    /// Absent: there was none since the cluster keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_login: Option<LastLogin>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LastLogin {
+    at_ms: u64,
+    /// An IPv4 address, or the /64 network of an IPv6 address.
+    from: String,
 }
 
 impl From<wire::Account> for Account {
@@ -46,11 +59,14 @@ impl From<wire::Account> for Account {
             name: account.name,
             status: account.status,
             admin: account.admin,
+            role: account.role,
             one_time_password: account.one_time_password,
             created_ms: account.created_ms,
             password_set_ms: account.password_set_ms.max(account.created_ms),
             sessions: account.sessions,
             online: account.online,
+            last_login: (account.last_login_ms != 0)
+                .then_some(LastLogin { at_ms: account.last_login_ms, from: account.last_login_from }),
         }
     }
 }
@@ -169,6 +185,47 @@ pub async fn set_admin(
     Json(SetAdmin { admin }): Json<SetAdmin>,
 ) -> Result<StatusCode, Problem> {
     done(&asker, key, Operation::SetAdmin(wire::SetAdmin { account, admin })).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetRole {
+    role: Role,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AccountRole)]
+enum Role {
+    User,
+    /// Reads what administrators read, and changes nothing.
+    Auditor,
+    Admin,
+}
+
+impl From<Role> for AccountRole {
+    fn from(role: Role) -> AccountRole {
+        match role {
+            Role::User => AccountRole::User,
+            Role::Auditor => AccountRole::Auditor,
+            Role::Admin => AccountRole::Admin,
+        }
+    }
+}
+
+/// Sets the role of an account in the administration.
+#[utoipa::path(post, path = "/v1/admin/users/{user}/role", tag = "administration", request_body = SetRole,
+    params(("user" = String, Path, description = "An id in decimal, or a name"),
+        ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
+    responses((status = 204, description = "It is set")))]
+pub async fn set_role(
+    asker: Asker,
+    Path(account): Path<String>,
+    key: Key,
+    Json(SetRole { role }): Json<SetRole>,
+) -> Result<StatusCode, Problem> {
+    let role = AccountRole::from(role).name().to_owned();
+    done(&asker, key, Operation::SetRole(wire::SetRole { account, role })).await
 }
 
 #[derive(Deserialize, ToSchema)]
