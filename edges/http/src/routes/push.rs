@@ -65,6 +65,9 @@ pub async fn subscribe(asker: Asker, Json(new): Json<NewSubscription>) -> Result
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Of the URL of a subscription.
+const ENDPOINT_BYTES: usize = 1024;
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -78,6 +81,9 @@ pub struct EndQuery {
 #[utoipa::path(delete, path = "/v1/push/subscriptions", tag = "push", params(EndQuery),
     responses((status = 204, description = "No push goes there any more")))]
 pub async fn unsubscribe(asker: Asker, Query(query): Query<EndQuery>) -> Result<StatusCode, Problem> {
+    if query.endpoint.len() > ENDPOINT_BYTES {
+        return Err(Problem::bad_request("endpoint: it has at most 1024 bytes"));
+    }
     asker.pay(CHANGE).await?;
     let done = asker.api().service.unsubscribe(&asker.known.caller, query.endpoint).await;
     done.map_err(|refusal| asker.refused(refusal))?;

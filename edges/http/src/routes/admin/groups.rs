@@ -51,8 +51,7 @@ impl From<wire::GroupRow> for AdminGroup {
 pub struct ListQuery {
     /// The last group of the page before.
     #[param(value_type = Option<String>, pattern = "^g[1-9][0-9]{0,15}$")]
-    #[serde(default)]
-    after: String,
+    after: Option<String>,
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
@@ -64,7 +63,10 @@ pub struct ListQuery {
     responses((status = 200, body = AdminGroups)))]
 pub async fn list(asker: Asker, Query(query): Query<ListQuery>) -> Result<Body<AdminGroups>, Problem> {
     let limit = limit(query.limit, limits::PAGE_GROUPS)?;
-    let list = wire::ListGroups { after: query.after, limit };
+    if query.after.as_ref().is_some_and(String::is_empty) {
+        return Err(Problem::bad_request("after: it is the id of a group, or absent"));
+    }
+    let list = wire::ListGroups { after: query.after.unwrap_or_default(), limit };
     match ask(&asker, Operation::ListGroups(list)).await? {
         Answer::Groups(page) => {
             Ok(Body(AdminGroups { groups: page.groups.into_iter().map(AdminGroup::from).collect(), more: page.more }))
