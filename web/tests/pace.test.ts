@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Pace, type Screen } from "../src/core/pace";
 
-/** Time that stands still until it is told to go on. A frame comes every 16 ms. */
+/** A clock that the test advances. It has a frame every 16 ms. */
 class Stage implements Screen {
   time = 0;
   isSeen = true;

@@ -76,12 +76,12 @@ async fn talk(
         let text = if rng.range(0, 3) == 0 { REFUSED_WORD } else { "hello" };
         evidence.invoked(number, me, group, &name);
         let Ok(handle) = client.send_as(group, id, Body::text(text)) else { break };
-        match timeout(PATIENCE, handle).await {
-            Ok(Ok(acked)) => evidence.acked(number, group, &name, acked.seq.0),
-            Ok(Err(Error::Rejected { code, .. })) => evidence.rejected(number, group, &name, &code),
-            Ok(Err(Error::Stopped(_))) => break,
-            // The outbox of the device goes on.
-            Ok(Err(_)) | Err(_) => {}
+        // The outbox sends until there is an outcome, however late: a dropped handle would lose it.
+        match handle.await {
+            Ok(acked) => evidence.acked(number, group, &name, acked.seq.0),
+            Err(Error::Rejected { code, .. }) => evidence.rejected(number, group, &name, &code),
+            Err(Error::Stopped(_)) => break,
+            Err(_) => {}
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::cluster::{Cluster, Refused, other_answer};
 use crate::line::FileLine;
 use crate::{Error, Result};
 
-/// Finds the file, or uploads what is missing of it. A refusal concerns this file only: its events
-/// come without it.
+/// Finds the file in the cluster, or uploads its missing chunks. A refusal ends this upload only:
+/// the events that name the file come without it.
 pub(super) async fn import<C: Cluster>(
     import: &mut Import<'_, C>,
     bundle: &Reader,

@@ -357,7 +357,7 @@ export class Session {
     this.pace.ask();
   }
 
-  /** What is read on the screen changes the list, so the list is the last one. */
+  /** Reading a message changes the list, so the list is drawn last. */
   private draw(): void {
     this.drawn.set(this.drawn.get() + 1);
     if (this.isListNew) this.list.set(this.client.conversationList.get());

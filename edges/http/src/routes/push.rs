@@ -66,7 +66,7 @@ pub async fn subscribe(asker: Asker, Json(new): Json<NewSubscription>) -> Result
 }
 
 /// Of the URL of a subscription.
-const ENDPOINT_BYTES: usize = 1024;
+const ENDPOINT_BYTES: usize = troupe_core::limits::PUSH_ENDPOINT_BYTES;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
