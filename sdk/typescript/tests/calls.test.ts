@@ -13,7 +13,7 @@ import { armsOf } from "./values.js";
 /** The transport answers these by itself, or by other requests. */
 const BY_TRANSPORT = ["hello", "resume", "ping", "pong"];
 /** An operator's: they want the key of the cluster, and a session does not do on any edge. */
-const OF_OPERATOR = ["export", "importEvents", "importAccount"];
+const OF_OPERATOR = ["export", "importEvents", "importAccount", "importFile", "importProfile", "importContact"];
 const ID = Uint8Array.from({ length: 16 }, (_, at) => at);
 
 /** The default value of an arm: a message without its fields, or an empty text. */

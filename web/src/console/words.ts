@@ -122,7 +122,7 @@ export const en = {
   failed: "failed",
 
   groupCount: (count: number, hasMore: boolean) => `${count}${hasMore ? "+" : ""} ${plural(count, "group", "groups")}`,
-  groupsHint: "Names and sizes: what members write is shown to nobody else.",
+  groupsHint: "Names and sizes only. Messages are visible to members, never here.",
   group: "Group",
   members: "Members",
   events: "Events",
@@ -289,7 +289,7 @@ export const zh: typeof en = {
   failed: "失败",
 
   groupCount: (count, hasMore) => `${count}${hasMore ? "+" : ""} 个群组`,
-  groupsHint: "仅名称和大小：成员所写的内容不向他人显示。",
+  groupsHint: "这里只有名称和人数；消息仅成员可见。",
   group: "群组",
   members: "成员",
   events: "事件",
