@@ -11,5 +11,6 @@ pub mod log_retention;
 pub mod network;
 pub mod proposer;
 pub mod read;
+pub mod runtime;
 pub mod snapshot;
 pub mod transfers;

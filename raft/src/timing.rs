@@ -4,8 +4,18 @@
 
 use std::time::Duration;
 
-/// A stall of three heartbeats is survived without an election: 3 * 100 = `ELECTION_MIN_MS`.
-pub const HEARTBEAT_MS: u64 = 100;
+use troupe_runtime::beat;
+
+/// Leaders send heartbeats at this interval, those of all groups of a node together. A stall of
+/// three heartbeats is survived without an election: 3 * 100 = `ELECTION_MIN_MS`.
+pub const HEARTBEAT_EVERY: Duration = beat::BAR;
+/// A heartbeat is due this long after the one before. The timer that sends it fires at each
+/// `HEARTBEAT_EVERY`, and may be late: a difference between two of its delays above 20 ms skips one
+/// heartbeat. Also the timeout of a heartbeat.
+pub const HEARTBEAT_MS: u64 = 80;
+/// The interval at which replicas that do not lead check whether an election is due. It divides
+/// `HEARTBEAT_EVERY`, and is short compared with the random part of the election timeout.
+pub const ELECTION_TICK: Duration = Duration::from_millis(25);
 /// Failover takes about 0.8 to 1.0 s with these two. A leader that stalls for that long loses its
 /// leadership. docs/performance.md measures the unnecessary elections that they cost.
 pub const ELECTION_MIN_MS: u64 = 300;

@@ -34,7 +34,7 @@ impl openraft::RaftTypeConfig for Types {
     type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Payload>;
     /// The seam of simulation. The only randomness of this runtime (election timeouts) comes from
     /// `getrandom`, which the simulation's binary replaces by a seeded one.
-    type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
+    type AsyncRuntime = crate::replication::runtime::Runtime;
     type Responder<T>
         = OneshotResponder<Self, T>
     where

@@ -9,6 +9,7 @@
 //! and threads.
 
 pub mod backoff;
+pub mod beat;
 pub mod capped;
 pub mod clock;
 pub mod executor;
@@ -23,6 +24,7 @@ pub mod trace;
 use std::sync::Arc;
 
 pub use backoff::Backoff;
+pub use beat::Beat;
 pub use clock::Clock;
 pub use executor::{Executor, Lane};
 pub use metrics::Meters;
@@ -35,6 +37,7 @@ pub use trace::Trace;
 pub struct Platform {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<Rng>,
+    pub beat: Beat,
     pub net: Arc<dyn Net>,
     pub executor: Arc<dyn Executor>,
     pub metrics: Meters,
@@ -46,9 +49,11 @@ pub struct Platform {
 impl Platform {
     /// The operating system.
     pub fn production() -> Platform {
+        let rng = Arc::new(Rng::from_os());
         Platform {
             clock: Arc::new(clock::SystemClock),
-            rng: Arc::new(Rng::from_os()),
+            beat: Beat::new(&rng),
+            rng,
             net: Arc::new(net::TcpNet),
             executor: Arc::new(executor::Threads::new()),
             metrics: Meters::default(),

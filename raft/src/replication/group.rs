@@ -23,6 +23,7 @@ use crate::log::log_store::LogStore;
 use crate::log::search_index::Pace;
 use crate::log::state_machine::{Gate, StateMachine};
 use crate::replication::network::{Factory, Network};
+use crate::replication::runtime::Timers;
 use crate::timing::{LOOK_EVERY, LOOK_FRESH};
 use crate::types::{GroupId, Metrics, RaftNode, Types};
 
@@ -113,14 +114,16 @@ impl Groups {
     ) -> Result<Group, EngineError> {
         let GroupContext { platform, engine, flusher, fatal, network, config, limits, .. } = context.clone();
         let log = LogStore::open(id, platform.clone(), engine.clone(), flusher.clone(), fatal.clone(), limits)?;
-        let gate = Gate::default();
+        let (gate, beat) = (Gate::default(), platform.beat.clone());
         let machine = StateMachine::open(id, platform, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;
         let factory = Factory { group: id, network };
-        let raft = Raft::new(replica, config, factory, log.clone(), machine)
+        let timers = Timers::new(beat);
+        let raft = timers
+            .of(Raft::new(replica, config, factory, log.clone(), machine))
             .await
             .map_err(|error| EngineError::Fatal(format!("replica {replica} of {id} cannot start: {error}")))?;
         let group = Group { id, replica, raft, applier, log, gate };
-        tokio::spawn(follow(group.clone(), fatal, self.news.clone()));
+        tokio::spawn(follow(group.clone(), timers, fatal, self.news.clone()));
         self.open.write().insert(id, group.clone());
         Ok(group)
     }
@@ -149,7 +152,7 @@ impl Groups {
 
 /// Announces changes of leadership. A failed group stops the node, which would otherwise silently
 /// have one replica less.
-async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
+async fn follow(group: Group, timers: Timers, fatal: Fatal, news: Arc<watch::Sender<()>>) {
     let id = group.id;
     // Changes only with votes, leaders and members. The full metrics change with every entry.
     let mut server = group.raft.server_metrics();
@@ -163,6 +166,7 @@ async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
             let leadership = (now.state, now.current_leader, now.current_term, acked);
             (now.running_state.clone(), leadership, now.state == ServerState::Leader && !acked)
         };
+        timers.set_leads(leadership.0 == ServerState::Leader);
         if told != Some(leadership) {
             told = Some(leadership);
             news.send_replace(());

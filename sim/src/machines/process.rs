@@ -14,7 +14,7 @@ use troupe_edge_tcp::{TcpEdge, Web};
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
 use troupe_raft::cluster::operate::Order;
-use troupe_runtime::{Platform, Rng};
+use troupe_runtime::{Beat, Platform, Rng};
 
 use super::web::ClientPort;
 use super::{
@@ -79,6 +79,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         let platform = Platform {
             clock: machine.clock.source.clone(),
             rng: rng.clone(),
+            beat: Beat::new(&rng),
             net: Arc::new(Wire(machine.meter.clone())),
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
             metrics: Default::default(),

@@ -176,6 +176,7 @@ impl WorkloadContext {
         Platform {
             clock: Arc::new(SimClock::new(0)),
             rng: rng.clone(),
+            beat: Default::default(),
             net: Arc::new(Wire(Arc::<Meter>::default())),
             executor: Arc::new(Lanes::new(Arc::<Disk>::default(), rng)),
             metrics: Default::default(),

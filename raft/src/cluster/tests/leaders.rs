@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::replication::fast_failover;
-use crate::timing::{ELECTION_MIN_MS, HEARTBEAT_MS};
+use crate::timing::{ELECTION_MIN_MS, HEARTBEAT_EVERY};
 
 /// The shards with their leaders and epochs, as one node sees them.
 fn leaders(cluster: &Cluster) -> BTreeMap<ShardId, (Option<NodeId>, Epoch)> {
@@ -56,7 +56,7 @@ async fn a_leader_that_one_node_believes_dead_keeps_its_place() {
         futures::future::join_all(groups.map(|group| fast_failover::campaign(group, believed, [believed].into())))
     };
     believe(&clusters[1]).await;
-    sleep(Duration::from_millis(3 * HEARTBEAT_MS)).await;
+    sleep(3 * HEARTBEAT_EVERY).await;
     assert_eq!(leaders(&clusters[1]), before, "the third still hears the first");
     tokio::join!(believe(&clusters[1]), believe(&clusters[2]));
     until(&clusters[1], "a majority believes it, and elects another", |table| {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use troupe_runtime::clock::SystemClock;
 use troupe_runtime::executor::Inline;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Listener, Net, Platform, Rng, Stream};
+use troupe_runtime::{Beat, Listener, Net, Platform, Rng, Stream};
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node;
 use troupe_store::memory::Memory;
@@ -62,6 +62,7 @@ impl TestNet {
         Platform {
             clock: Arc::new(SystemClock),
             rng: Arc::new(Rng::from_seed(seed)),
+            beat: Beat::new(&Rng::from_seed(seed)),
             net: Arc::new(NodeNet { test_net: self.clone(), address: address.to_owned() }),
             executor: Arc::new(Inline),
             metrics: Default::default(),

@@ -22,6 +22,7 @@ fn platform() -> Platform {
     Platform {
         clock: Arc::new(SystemClock),
         rng: Arc::new(Rng::from_seed(1)),
+        beat: Default::default(),
         net: Arc::new(TcpNet),
         executor: Arc::new(Inline),
         metrics: Default::default(),
