@@ -80,9 +80,8 @@ impl Actor for Fanout {
         context.platform.metrics.actors.up();
         let mut tasks = JoinSet::new();
         let (clock, mut routing) = (myself, context.cluster.routing());
+        let mut interval = context.platform.beat.interval(TICK);
         tasks.spawn(async move {
-            let mut interval = tokio::time::interval(TICK);
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let message = tokio::select! {
                     _ = interval.tick() => FanoutMsg::Tick,

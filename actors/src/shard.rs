@@ -122,9 +122,8 @@ impl Actor for Shard {
         context.platform.metrics.actors.up();
         let mut tasks = JoinSet::new();
         let clock = myself.clone();
+        let mut interval = context.platform.beat.interval(TICK);
         tasks.spawn(async move {
-            let mut interval = tokio::time::interval(TICK);
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 interval.tick().await;
                 if clock.send_message(ShardMsg::Tick).is_err() {

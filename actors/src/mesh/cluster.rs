@@ -192,7 +192,7 @@ impl Carrier for Clustered {
             }
             tokio::select! {
                 biased;
-                ended = link.keep() => tracing::info!(peer = %link.peer, reason = %ended, "mesh link ended"),
+                ended = link.keep(self.peer_links.beat()) => tracing::info!(peer = %link.peer, reason = %ended, "mesh link ended"),
                 () = guard.ended() => tracing::info!(peer = %link.peer, reason = "the stream ended", "mesh link ended"),
                 lost = self.send_frames(&link, ready) => tracing::info!(peer = %link.peer, reason = %lost, "mesh link ended"),
             }

@@ -61,7 +61,7 @@ impl Carrier for Direct {
             let reads = MonitoredReader::new(reads, link.clone());
             let ended = tokio::select! {
                 biased;
-                ended = link.keep() => io::Error::other(ended),
+                ended = link.keep(self.peer_links.beat()) => io::Error::other(ended),
                 Err(error) = self.read(&link, reads) => error,
                 Err(error) = self.write(&link, writes) => error,
             };

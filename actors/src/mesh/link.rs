@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use troupe_core::NodeId;
 use troupe_proto::wire::mesh::{Control, Heartbeat, Hello, HelloAck, control::What};
+use troupe_runtime::Beat;
 
 use super::frame::{CONTROL, Frame, LANES, Malformed, VERSION, size};
 use super::lane::{Batch, Lane};
@@ -212,14 +213,13 @@ impl Link {
     }
 
     /// Sends hello until the link is up, then heartbeats. Returns why the link has to be closed.
-    pub async fn keep(&self) -> Ended {
-        let mut beat = interval(HEARTBEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pub async fn keep(&self, beat: &Beat) -> Ended {
+        let (mut tick, mut first) = (beat.interval(HEARTBEAT), true);
         loop {
             tokio::select! {
                 biased;
                 () = self.broken.notified() => return Ended::Broken,
-                _ = beat.tick() => {}
+                () = async { if !std::mem::take(&mut first) { tick.tick().await; } } => {}
             }
             let age = self.born.elapsed();
             let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use troupe_core::NodeId;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Backoff, Platform, Stream};
+use troupe_runtime::{Backoff, Beat, Platform, Stream};
 
 use super::frame::{Frame, Malformed};
 use super::link::Link;
@@ -56,6 +56,10 @@ impl PeerLinks {
         let ahead = link.lane(lane_key).push(envelope)?;
         self.platform.metrics.lane_envelopes.count(ahead);
         Ok(())
+    }
+
+    pub fn beat(&self) -> &Beat {
+        &self.platform.beat
     }
 
     pub fn peers(&self) -> Vec<NodeId> {

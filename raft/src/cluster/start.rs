@@ -213,7 +213,8 @@ impl Cluster {
         let (routed, leads) = (routing.subscribe(), led.subscribe());
         let confirmations = Confirmations::default();
         let tables = Tables { routing, led, confirmations: confirmations.clone() };
-        tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), tables));
+        let beat = platform.beat.clone();
+        tasks.spawn(routing::run(me, beat, groups.clone(), links.clone(), state.clone(), tables));
         let mut balancer = JoinSet::new();
         balancer.spawn(balance::run(groups.clone(), links.clone(), local_vitals.clone(), routed.clone()));
 

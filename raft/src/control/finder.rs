@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use troupe_core::NodeId;
 use troupe_runtime::{Backoff, Platform};
 
@@ -50,10 +50,11 @@ impl Finder {
         let mut backoff = BETWEEN_ROUNDS;
         let mut pause = ASK_MIN;
         let mut asked: Option<Instant> = None;
+        let mut tick = self.platform.beat.interval(LOOK_EVERY);
         loop {
             let told = tokio::select! {
                 () = places.news() => true,
-                () = sleep(LOOK_EVERY) => false,
+                _ = tick.tick() => false,
             };
             let missing = self.missing();
             // A restarting node returns before it is searched for.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use openraft::ServerState;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+use tokio::time::{Duration, Instant};
 use troupe_core::NodeId;
 use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::Engine;
@@ -63,12 +63,11 @@ pub struct Monitor {
 impl Monitor {
     /// Runs until it is dropped. A disk that does not answer blocks no other check.
     pub async fn run(self) {
-        let mut tick = interval(LOOK_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = self.platform.beat.interval(LOOK_EVERY);
         let storage = async {
             loop {
-                tick.tick().await;
                 self.storage().await;
+                tick.tick().await;
             }
         };
         tokio::join!(storage, self.look());
@@ -76,13 +75,12 @@ impl Monitor {
 
     async fn look(&self) {
         let (mut progress, mut said) = (BTreeMap::new(), BTreeMap::new());
-        let mut tick = interval(LOOK_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = self.platform.beat.interval(LOOK_EVERY);
         loop {
-            tick.tick().await;
             said.retain(|_, at: &mut Instant| at.elapsed() < SAID_AGAIN);
             self.groups(&mut progress, &mut said);
             self.clocks(&mut said);
+            tick.tick().await;
         }
     }
 

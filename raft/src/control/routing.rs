@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use openraft::ServerState;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_proto::wire::raft as wire;
+use troupe_runtime::Beat;
 
 use crate::api::{NodeInfo, Routing, ShardMove, ShardPlace};
 use crate::control::meta::state::Placement;
@@ -41,9 +42,15 @@ pub struct Tables {
 }
 
 /// Keeps the tables up to date until it is dropped.
-pub async fn run(me: NodeId, groups: Groups, links: Links, mut meta: watch::Receiver<Arc<MetaState>>, tables: Tables) {
-    let mut tick = interval(ROUTING_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub async fn run(
+    me: NodeId,
+    beat: Beat,
+    groups: Groups,
+    links: Links,
+    mut meta: watch::Receiver<Arc<MetaState>>,
+    tables: Tables,
+) {
+    let mut tick = beat.interval(ROUTING_EVERY);
     let mut news = groups.news();
     loop {
         let state = meta.borrow_and_update().clone();

@@ -24,7 +24,7 @@ use crate::log::search_index::Pace;
 use crate::log::state_machine::{Gate, StateMachine};
 use crate::replication::network::{Factory, Network};
 use crate::replication::runtime::Timers;
-use crate::timing::{LOOK_EVERY, LOOK_FRESH};
+use crate::timing::LOOK_FRESH;
 use crate::types::{GroupId, Metrics, RaftNode, Types};
 
 /// The handle of one replica's Raft core.
@@ -160,11 +160,16 @@ async fn follow(group: Group, timers: Timers, fatal: Fatal, news: Arc<watch::Sen
     drop(group);
     let (mut told, mut ended) = (None, false);
     loop {
-        let (state, leadership, fresh) = {
+        let (state, leadership, soon) = {
             let now = metrics.borrow_watched();
             let acked = now.last_quorum_acked.is_some();
             let leadership = (now.state, now.current_leader, now.current_term, acked);
-            (now.running_state.clone(), leadership, now.state == ServerState::Leader && !acked)
+            let fresh = now.state == ServerState::Leader && !acked;
+            let newest = server.borrow_watched();
+            // The core publishes the full metrics after the others.
+            let behind =
+                (newest.state, newest.current_leader, newest.vote) != (now.state, now.current_leader, now.vote);
+            (now.running_state.clone(), leadership, fresh || behind)
         };
         timers.set_leads(leadership.0 == ServerState::Leader);
         if told != Some(leadership) {
@@ -180,6 +185,10 @@ async fn follow(group: Group, timers: Timers, fatal: Fatal, news: Arc<watch::Sen
             return;
         }
         // After the core has ended, its last metrics contain the reason.
-        ended = matches!(timeout(if fresh { LOOK_FRESH } else { LOOK_EVERY }, server.changed()).await, Ok(Err(_)));
+        let changed = match soon {
+            true => timeout(LOOK_FRESH, server.changed()).await,
+            false => Ok(server.changed().await),
+        };
+        ended = matches!(changed, Ok(Err(_)));
     }
 }

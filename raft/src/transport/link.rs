@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use tokio::io::{AsyncWriteExt, split};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep, timeout};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{Platform, Stream};
@@ -294,8 +294,8 @@ async fn session(
     let mut pending: BTreeMap<u64, oneshot::Sender<Result<Bytes, CallError>>> = BTreeMap::new();
     let mut last_request = PING;
     let mut heard = Instant::now();
-    let mut ping = interval(PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first ping goes at once, because its answer says what the peer accepts.
+    let (mut ping, mut first) = (platform.beat.interval(PING_EVERY), true);
     let mut out = BytesMut::new();
     loop {
         tokio::select! {
@@ -324,7 +324,7 @@ async fn session(
                 }
                 heard += write(&mut writer, &mut out).await?;
             }
-            _ = ping.tick() => {
+            () = async { if !std::mem::take(&mut first) { ping.tick().await; } } => {
                 if heard.elapsed() > LINK_SILENCE {
                     return Err(io::ErrorKind::TimedOut.into());
                 }

@@ -105,7 +105,7 @@ async fn envelopes_before_hello_end_the_link() {
     let stranger = End::new(B, A, 20);
     a.link.lane(0).push(envelope()).unwrap();
     assert!(stranger.take(a.next().await).is_err());
-    assert_eq!(stranger.link.keep().await, Ended::Broken);
+    assert_eq!(stranger.link.keep(&Beat::default()).await, Ended::Broken);
     assert_eq!(stranger.events(), []);
 }
 
