@@ -13,6 +13,10 @@ pub const HEARTBEAT_EVERY: Duration = beat::BAR;
 /// `HEARTBEAT_EVERY`, and may be late: a difference between two of its delays above 20 ms skips one
 /// heartbeat. Also the timeout of a heartbeat.
 pub const HEARTBEAT_MS: u64 = 80;
+/// A follower that has acknowledged something that was sent within this time gets no heartbeat.
+/// Heartbeats and entries together are still less than `ELECTION_MIN_MS` apart, even if one
+/// heartbeat is skipped: 50 + 2 * 100.
+pub const HEARTBEAT_UNLESS_ACKED_MS: u64 = 50;
 /// The interval at which replicas that do not lead check whether an election is due. It divides
 /// `HEARTBEAT_EVERY`, and is short compared with the random part of the election timeout.
 pub const ELECTION_TICK: Duration = Duration::from_millis(25);

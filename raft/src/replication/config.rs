@@ -10,6 +10,7 @@ pub fn raft_config(name: String, limits: LogLimits) -> Config {
     Config {
         cluster_name: name,
         heartbeat_interval: timing::HEARTBEAT_MS,
+        heartbeat_min_interval: Some(timing::HEARTBEAT_UNLESS_ACKED_MS),
         election_timeout_min: timing::ELECTION_MIN_MS,
         election_timeout_max: timing::ELECTION_MAX_MS,
         // A node that returns must not depose a working leader.
@@ -31,5 +32,19 @@ pub fn raft_config(name: String, limits: LogLimits) -> Config {
         // Backoff after an unreachable peer. The link itself redials more often.
         backoff: "100ms 200ms ...500ms".to_owned(),
         ..Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follower_hears_its_leader_before_an_election_could_be_due() {
+        raft_config("test".to_owned(), LogLimits::default()).validate().expect("openraft accepts the intervals");
+        let longest = timing::HEARTBEAT_UNLESS_ACKED_MS + 2 * timing::HEARTBEAT_EVERY.as_millis() as u64;
+        assert!(longest < timing::ELECTION_MIN_MS);
+        assert!(timing::HEARTBEAT_MS < timing::HEARTBEAT_EVERY.as_millis() as u64, "each tick of a leader sends one");
+        assert_eq!(timing::HEARTBEAT_EVERY.as_millis() % timing::ELECTION_TICK.as_millis(), 0);
     }
 }
