@@ -2,17 +2,18 @@
 //! replica, and answers.
 //!
 //! Appends of a group must reach its Raft core in order. Each call is polled once here, which
-//! queues it in the core. Its answer is awaited in another task, so that the next frame follows at
-//! once.
+//! queues it in the core. Its answer is awaited beside the next frames, in the task of the
+//! connection, so that several answers cost one wake-up.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, ready};
+use futures::stream::FuturesUnordered;
 use prost::Message;
 use tokio::io::{AsyncWriteExt, WriteHalf, split};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::coop::unconstrained;
 use tokio::task::{JoinSet, yield_now};
 use troupe_runtime::Platform;
@@ -66,16 +67,23 @@ async fn read(
     replies: mpsc::Sender<Frame>,
     still_welcome: impl Fn() -> bool,
 ) -> io::Result<()> {
-    let room = Arc::new(Semaphore::new(ANSWERING));
     // Dropped with the connection, which has no receiver for the answers any more.
-    let mut answering = JoinSet::new();
-    while let Some(frame) = frames.next().await? {
-        while answering.try_join_next().is_some() {}
+    let mut answering = FuturesUnordered::new();
+    loop {
+        let frame = tokio::select! {
+            Some(answer) = answering.next() => {
+                if replies.send(answer).await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            frame = frames.next(), if answering.len() < ANSWERING => frame?,
+        };
+        let Some(frame) = frame else { return Ok(()) };
         // A removed peer is disconnected at its next ping. When it redials, it receives the reason.
         if frame.kind == Kind::Ping && !still_welcome() {
             return Ok(());
         }
-        let Ok(turn) = room.clone().acquire_owned().await else { return Ok(()) };
         let (request, group) = (frame.request, frame.group);
         // The target of the answer to a ping names its form.
         let (target, vitals) =
@@ -94,17 +102,9 @@ async fn read(
                     return Ok(());
                 }
             }
-            None => {
-                let replies = replies.clone();
-                answering.spawn(async move {
-                    let answer = call.await;
-                    let _ = replies.send(reply(answer)).await;
-                    drop(turn);
-                });
-            }
+            None => answering.push(call.map(reply)),
         }
     }
-    Ok(())
 }
 
 /// The state that frames of a connection can reach.
