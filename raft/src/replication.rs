@@ -3,6 +3,7 @@
 
 pub mod catchup_throttle;
 mod commit_hold;
+pub mod company;
 pub mod config;
 pub mod fast_failover;
 pub mod group;

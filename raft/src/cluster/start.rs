@@ -32,6 +32,7 @@ use crate::level::LevelHere;
 use crate::log::flusher::Flusher;
 use crate::log::length::LogLimits;
 use crate::log::search_index::Pace;
+use crate::replication::company::Company;
 use crate::replication::config::raft_config;
 use crate::replication::fast_failover;
 use crate::replication::group::{GroupContext, Groups};
@@ -119,6 +120,7 @@ impl Cluster {
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
             search_pace: Pace::default(),
+            company: Company::default(),
             supports: supports.range,
             level: level.clone(),
         };

@@ -218,7 +218,8 @@ impl Host {
             tasks.spawn(search_index::run(self.context.clone(), group.clone(), search, map));
         }
         let stamps = Stamps { clocks: self.links.clocks().clone(), level: self.context.level.clone() };
-        let proposer = Proposer::start(platform.clone(), engine.clone(), group.clone(), stamps, tasks);
+        let company = self.context.company.clone();
+        let proposer = Proposer::start(platform.clone(), engine.clone(), group.clone(), stamps, company, tasks);
         self.proposers.write().insert(shard, proposer);
         // Only at the shard's original placement: the members of a moved shard come from its log.
         if place.version == 0 {

@@ -22,6 +22,7 @@ use crate::log::length::LogLimits;
 use crate::log::log_store::LogStore;
 use crate::log::search_index::Pace;
 use crate::log::state_machine::{Gate, StateMachine};
+use crate::replication::company::Company;
 use crate::replication::network::{Factory, Network};
 use crate::replication::runtime::Timers;
 use crate::timing::LOOK_FRESH;
@@ -73,6 +74,8 @@ pub struct GroupContext {
     pub limits: LogLimits,
     /// Replicas take turns in building their search indexes.
     pub search_pace: Pace,
+    /// Proposals of all shards keep each other company.
+    pub company: Company,
     /// The feature levels that this program can apply.
     pub supports: Range,
     pub level: LevelHere,

@@ -24,6 +24,7 @@ use troupe_store::engine::Engine;
 
 use crate::api::{Outcome, ProposeError};
 use crate::level::LevelHere;
+use crate::replication::company::{Company, Undecided};
 use crate::replication::group::Group;
 use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT, PROPOSE_TURN};
 use crate::transport::clocks::Clocks;
@@ -42,8 +43,14 @@ type Answer = Result<Vec<Outcome>, ProposeError>;
 /// Commands that stay together, and their caller.
 struct Waiting {
     part: Part,
-    room: OwnedSemaphorePermit,
+    held: Held,
     answer: oneshot::Sender<Answer>,
+}
+
+/// Everything that an undecided call holds.
+struct Held {
+    _room: OwnedSemaphorePermit,
+    _undecided: Undecided,
 }
 
 /// Cheap to clone.
@@ -51,6 +58,7 @@ struct Waiting {
 pub struct Proposer {
     queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
+    company: Company,
     level: LevelHere,
     /// A planted bug.
     ignores_level: bool,
@@ -68,13 +76,14 @@ impl Proposer {
         engine: Arc<dyn Engine>,
         group: Group,
         stamps: Stamps,
+        company: Company,
         tasks: &mut JoinSet<()>,
     ) -> Proposer {
         let (queue, waiting) = mpsc::channel(SHARD_IN_FLIGHT);
         let level = stamps.level.clone();
         let ignores_level = platform.planted(Bug::LevelIgnored);
-        tasks.spawn(run(platform, engine, group, stamps, waiting));
-        Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)), level, ignores_level }
+        tasks.spawn(run(platform, engine, group, stamps, company.clone(), waiting));
+        Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)), company, level, ignores_level }
     }
 
     /// Whether a proposal is undecided.
@@ -120,7 +129,8 @@ impl Proposer {
         let permits = u32::try_from(part.bytes.min(SHARD_PROPOSED_BYTES)).map_err(|_| ProposeError::Overloaded)?;
         let room = self.room.clone().try_acquire_many_owned(permits).map_err(|_| ProposeError::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { part, room, answer }).map_err(|error| match error {
+        let held = Held { _room: room, _undecided: self.company.arrives() };
+        self.queue.try_send(Waiting { part, held, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ProposeError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => ProposeError::NotLeader { hint: None },
         })?;
@@ -166,6 +176,7 @@ async fn run(
     #[cfg_attr(not(feature = "planted-bugs"), expect(unused_variables))] engine: Arc<dyn Engine>,
     group: Group,
     stamps: Stamps,
+    company: Company,
     mut waiting: mpsc::Receiver<Waiting>,
 ) {
     let in_flight = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT));
@@ -181,7 +192,7 @@ async fn run(
             },
         };
         let Ok(turn) = in_flight.clone().acquire_owned().await else { return };
-        if busy {
+        if busy || company.is_expected() {
             sleep(LINGER).await;
         }
         let calls = gather(first, &mut waiting, &mut left_over);
@@ -239,25 +250,25 @@ fn record(platform: &Platform, group: &Group, calls: &[Waiting]) {
 /// One entry in flight, and the callers of its commands.
 struct Entry {
     bytes: Bytes,
-    callers: Vec<(usize, OwnedSemaphorePermit, oneshot::Sender<Answer>)>,
+    callers: Vec<(usize, Held, oneshot::Sender<Answer>)>,
 }
 
 impl Entry {
     fn of(now: Timestamp, level: Level, calls: Vec<Waiting>) -> Entry {
         let commands = calls.iter().flat_map(|call| &call.part.commands);
         let bytes = Bytes::from(EncodedCommand::batch(now, level, commands));
-        let callers = calls.into_iter().map(|call| (call.part.commands.len(), call.room, call.answer)).collect();
+        let callers = calls.into_iter().map(|call| (call.part.commands.len(), call.held, call.answer)).collect();
         Entry { bytes, callers }
     }
 
     fn answer(self, answer: Answer) {
         let mut answer = answer.map(Vec::into_iter);
-        for (count, room, caller) in self.callers {
+        for (count, held, caller) in self.callers {
             let part = match &mut answer {
                 Ok(outcomes) => Ok(outcomes.by_ref().take(count).collect()),
                 Err(error) => Err(error.clone()),
             };
-            drop(room);
+            drop(held);
             // The caller may have timed out.
             let _ = caller.send(part);
         }
