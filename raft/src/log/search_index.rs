@@ -3,8 +3,8 @@
 //! [`troupe_store::rows::search`] has the rows. The applier removes a block in the batch that
 //! changes one of its messages, so an erased word leaves the index on each replica with the commit
 //! that erases it. Here whole blocks are built at a bounded pace, one at a time on a node. A task
-//! reads a block on one lane and writes it on the lane of the applier. It drops a block that a
-//! commit has touched in between, and reads it again.
+//! reads a block on one lane and writes it in turn with the applier. It drops a block that a commit
+//! has touched in between, and reads it again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -220,7 +220,7 @@ async fn build(context: &GroupContext, group: &Group, index: &Arc<SearchIndex>, 
     write(platform, engine, group, index, block, rows).await
 }
 
-/// On the lane of the applier, so that no commit comes between the check and the write.
+/// In turn with the applier, so that no commit comes between the check and the write.
 async fn write(
     platform: &Platform,
     engine: &Arc<dyn Engine>,
@@ -231,6 +231,7 @@ async fn write(
 ) -> bool {
     let (engine, gate, shared) = (engine.clone(), group.gate(), index.clone());
     let write = move || {
+        let _turn = gate.turn();
         let is_spoiled = {
             let mut state = shared.state.lock();
             state.building = None;

@@ -9,12 +9,13 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{
     ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta as Meta,
 };
 use openraft::{OptionalSend, alias};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use troupe_core::planted::Bug;
 use troupe_proto::wire::raft as wire;
@@ -37,6 +38,11 @@ mod planted;
 const STEP_ENTRIES: usize = 256;
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 
+/// A step of at most so many entries and bytes is applied by the task itself: about four messages.
+/// To hand it to the lane would cost more than to apply it. No sync is part of it.
+const SMALL_ENTRIES: usize = 4;
+const SMALL_BYTES: usize = 2 * 1024;
+
 pub struct StateMachine {
     shared: Shared,
     applied: Option<LogId>,
@@ -57,21 +63,33 @@ struct Shared {
 /// Shut when the replica is destroyed: openraft's unfinished work must not write behind the
 /// deletion. Shared, cheap to clone.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Mutex<bool>>);
+pub struct Gate(Arc<GateState>);
+
+#[derive(Default)]
+struct GateState {
+    shut: Mutex<bool>,
+    turn: Mutex<()>,
+}
 
 impl Gate {
     /// Returns when no write passes any more. It may wait for a write, so it runs on a lane.
     pub fn shut(&self) {
-        *self.0.lock() = true;
+        *self.0.shut.lock() = true;
     }
 
     fn is_shut(&self) -> bool {
-        *self.0.lock()
+        *self.0.shut.lock()
+    }
+
+    /// Steps of apply, and writes that no commit may precede, take turns. For work on a lane: it
+    /// waits for the other one.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.0.turn.lock()
     }
 
     /// The gate cannot be shut during the work.
     pub fn pass<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
-        let shut = self.0.lock();
+        let shut = self.0.shut.lock();
         if *shut { Err(EngineError::Refused("the replica is being destroyed".to_owned())) } else { work() }
     }
 }
@@ -131,7 +149,9 @@ impl StateMachine {
         }
         let row = applied_batch(self.shared.group, self.applied.as_ref(), &self.membership);
         let shared = self.shared.clone();
-        let written = self.shared.blocking(apply_lane(self.shared.group), move || {
+        let is_small =
+            proposals.len() <= SMALL_ENTRIES && proposals.iter().map(Bytes::len).sum::<usize>() <= SMALL_BYTES;
+        let work = move || {
             let begin = Instant::now();
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
             if shared.platform.planted(Bug::AppliedBeforeRows) {
@@ -143,8 +163,8 @@ impl StateMachine {
             shared.applier.changed(&shared.engine)?;
             shared.platform.metrics.apply.since(begin);
             Ok(applied)
-        });
-        let mut applied = written.await?.into_iter();
+        };
+        let mut applied = self.shared.step(is_small, work).await?.into_iter();
         for (responder, proposed) in waiting {
             let answer = proposed.and_then(|id| Some((id, applied.next()?)));
             if let Some((id, answer)) = &answer {
@@ -159,15 +179,38 @@ impl StateMachine {
 }
 
 impl Shared {
+    /// Runs a step of apply: here if it is small and no other work has the turn, else on the lane.
+    async fn step<T: Send + 'static>(
+        &self,
+        is_small: bool,
+        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> io::Result<T> {
+        if is_small && let Some(_turn) = self.gate.0.turn.try_lock() {
+            return self.ended(work());
+        }
+        let gate = self.gate.clone();
+        let in_turn = move || {
+            let _turn = gate.turn();
+            work()
+        };
+        self.blocking(apply_lane(self.group), in_turn).await
+    }
+
+    fn ended<T>(&self, result: Result<T, EngineError>) -> io::Result<T> {
+        match result {
+            // Not a disk failure: the replica ends on purpose.
+            Err(error) if self.gate.is_shut() => Err(io::Error::other(error)),
+            result => result.map_err(|error| self.fatal.storage(error)),
+        }
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         lane: Lane,
         work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
     ) -> io::Result<T> {
         match executor::run(&*self.platform.executor, lane, work).await {
-            // Not a disk failure: the replica ends on purpose.
-            Some(Err(error)) if self.gate.is_shut() => Err(io::Error::other(error)),
-            Some(result) => result.map_err(|error| self.fatal.storage(error)),
+            Some(result) => self.ended(result),
             None => Err(io::Error::other(format!("{lane:?} has stopped"))),
         }
     }
