@@ -11,6 +11,7 @@
 use std::io;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use troupe_core::planted::Bug;
@@ -106,17 +107,18 @@ async fn run(platform: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut wait
         next = Instant::now() + if completions.len() > BUSY { SYNC_EVERY_BUSY } else { SYNC_EVERY };
         platform.metrics.flusher_queue.count(completions.len() + waiting.len());
 
+        let completions = Completions::new(completions);
         if pretend {
-            completions.into_iter().for_each(|done| done(Ok(())));
-            if let Err(reason) = write(&platform, &engine, batch, Durability::Buffered).await {
+            completions.succeed();
+            if let Err(reason) = write(&platform, &engine, batch, Durability::Buffered, &completions).await {
                 return stop(reason, &fatal, Vec::new(), waiting);
             }
             continue;
         }
         let durability = if durable { Durability::Synced } else { Durability::Buffered };
-        match write(&platform, &engine, batch, durability).await {
-            Ok(()) => completions.into_iter().for_each(|done| done(Ok(()))),
-            Err(reason) => return stop(reason, &fatal, completions, waiting),
+        match write(&platform, &engine, batch, durability, &completions).await {
+            Ok(()) => completions.succeed(),
+            Err(reason) => return stop(reason, &fatal, completions.take(), waiting),
         }
     }
 }
@@ -165,18 +167,46 @@ impl Gathered {
     }
 }
 
+/// The completions of one batch. Each is called once: by the lane if they are few, so that their
+/// groups do not wait for a hand-over, or by the flusher, which wakes many groups more cheaply.
+#[derive(Clone)]
+struct Completions(Arc<Mutex<Vec<Done>>>);
+
+impl Completions {
+    fn new(all: Vec<Done>) -> Completions {
+        Completions(Arc::new(Mutex::new(all)))
+    }
+
+    fn take(&self) -> Vec<Done> {
+        std::mem::take(&mut *self.0.lock())
+    }
+
+    fn succeed(&self) {
+        self.take().into_iter().for_each(|done| done(Ok(())));
+    }
+
+    fn are_few(&self) -> bool {
+        self.0.lock().len() <= BUSY
+    }
+}
+
 async fn write(
     platform: &Platform,
     engine: &Arc<dyn Engine>,
     batch: Batch,
     durability: Durability,
+    completions: &Completions,
 ) -> Result<(), String> {
-    let (engine, meters) = (engine.clone(), platform.metrics.clone());
+    let (engine, meters, completions) = (engine.clone(), platform.metrics.clone(), completions.clone());
     let write = move || {
         let begin = Instant::now();
         engine.write(batch, durability)?;
         if durability == Durability::Synced {
             meters.fsync.since(begin);
+        }
+        // Behind the write: whatever covers the batch is on stable storage.
+        if completions.are_few() {
+            completions.succeed();
         }
         Ok::<_, EngineError>(())
     };
@@ -195,5 +225,49 @@ fn stop(reason: String, fatal: &Fatal, failed: Vec<Done>, mut waiting: mpsc::Rec
     }
     while let Ok(write) = waiting.try_recv() {
         (write.done)(Err(io::Error::other(reason.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use troupe_runtime::executor::Inline;
+    use troupe_store::engine::{Family, Reader as _};
+    use troupe_store::memory::Memory;
+
+    use super::*;
+
+    fn flusher(engine: Arc<dyn Engine>) -> (Flusher, Fatal) {
+        let platform = Platform { executor: Arc::new(Inline), ..Platform::production() };
+        let fatal = Fatal::new();
+        (Flusher::start(platform, engine, fatal.clone()), fatal)
+    }
+
+    fn put(number: u8) -> Vec<Op> {
+        vec![Op::Put(Family::RaftMeta, vec![number], vec![number])]
+    }
+
+    /// Each completion of few or many is called once, behind its write.
+    #[tokio::test(start_paused = true)]
+    async fn each_completion_is_called_once() {
+        for writes in [1, BUSY, BUSY + 1, 20] {
+            let engine: Arc<dyn Engine> = Arc::new(Memory::new());
+            let (flusher, _) = flusher(engine.clone());
+            let called = Arc::new(AtomicUsize::new(0));
+            for number in 0..writes {
+                let (called, engine) = (called.clone(), engine.clone());
+                let done: Done = Box::new(move |outcome| {
+                    assert!(outcome.is_ok());
+                    let row = engine.get(Family::RaftMeta, &[number as u8]);
+                    assert!(row.is_ok_and(|row| row.is_some()), "completed before it was written");
+                    called.fetch_add(1, Ordering::Relaxed);
+                });
+                let write = Write { ops: put(number as u8), durable: true, done };
+                assert!(flusher.submit(write).await.is_ok());
+            }
+            assert!(flusher.barrier().await.is_ok());
+            assert_eq!(called.load(Ordering::Relaxed), writes);
+        }
     }
 }
