@@ -17,6 +17,7 @@ pub mod joins;
 pub mod keys;
 pub mod moderation;
 pub mod one_order;
+pub mod oversight;
 pub mod personal;
 pub mod phantom;
 pub mod pins;
@@ -107,10 +108,12 @@ pub enum Promise {
     Bots,
     /// Plain members of a group without contact do not get to know each other by it.
     Apart,
+    /// Auditors change nothing, a last login is kept, and the list of groups has each group once.
+    Oversight,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 29] = [
+    pub const ALL: [Promise; 30] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -140,6 +143,7 @@ impl Promise {
         Promise::Streams,
         Promise::Bots,
         Promise::Apart,
+        Promise::Oversight,
     ];
 
     /// The promise in words.
@@ -174,6 +178,7 @@ impl Promise {
             Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
             Promise::Bots => "a bot's token does what its scopes allow, and nothing after its end",
             Promise::Apart => "plain members of a group without contact do not get to know each other by it",
+            Promise::Oversight => "auditors change nothing, last logins are kept, and each group is listed once",
         }
     }
 }
@@ -199,7 +204,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 30] = [
+pub const ALL: [Checker; 31] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -230,6 +235,7 @@ pub const ALL: [Checker; 30] = [
     ("streams", streams::check),
     ("bots", bots::check),
     ("apart", apart::check),
+    ("oversight", oversight::check),
 ];
 
 /// Runs every checker.

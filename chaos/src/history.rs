@@ -3,6 +3,7 @@
 //! Times are microseconds on one monotonic clock of the harness, so that "before" is well defined.
 
 mod finals;
+mod oversight;
 mod pages;
 mod people;
 mod polls;
@@ -15,6 +16,7 @@ use troupe_core::event::ContentHash;
 use troupe_core::{Body, Event, EventKind};
 
 pub use self::finals::{FinalContact, FinalGate, FinalHook, FinalLog, Kept};
+pub use self::oversight::{ListedGroup, Oversight, Role, Verdict as OversightVerdict};
 pub use self::pages::State;
 pub use self::people::{ApartStep, BotAct, BotAnswer, BotStep, ContactAct, Outcome, Personal};
 pub use self::polls::{PollStep, PollVotes};
@@ -214,6 +216,8 @@ pub enum Record {
     Bot { at: u64, bot: u64, token: u64, step: BotStep },
     /// A group whose members do not get to know each other, and the attempts of its users.
     Apart { at: u64, conversation: Conversation, step: ApartStep },
+    /// An act or an answer of oversight. `asked`: its first attempt, or that of its first page.
+    Overseen { at: u64, asked: u64, step: Oversight },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }

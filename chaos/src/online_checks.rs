@@ -83,7 +83,8 @@ impl OnlineChecks {
             | Record::HookGuards { .. }
             | Record::HookAsked { .. }
             | Record::Bot { .. }
-            | Record::Apart { .. } => {}
+            | Record::Apart { .. }
+            | Record::Overseen { .. } => {}
         }
     }
 

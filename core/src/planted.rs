@@ -238,6 +238,12 @@ bugs! {
     BotScopeIgnored => "bot-scope-ignored",
     /// Let members of a group without contact get in touch with each other.
     ApartMembersMeet => "apart-members-meet",
+    /// Let an auditor change what it may only read.
+    AuditorMayWrite => "auditor-may-write",
+    /// Open the session of a login, and keep no last login.
+    LoginNotRecorded => "login-not-recorded",
+    /// Begin each later page of the list of groups one group too late.
+    GroupListSkipsOne => "group-list-skips-one",
     ;
     /// Not a bug, and in no list: a message whose body has the number of a later kind of events
     /// becomes such an event, as a later version might place it. Every promise must hold

@@ -161,6 +161,10 @@ impl AppliedLog {
             match &event.kind {
                 EventKind::Created { .. } => enter(event.sender),
                 EventKind::Added { users } => users.iter().for_each(|user| enter(*user)),
+                EventKind::Disbanded => {
+                    let last = intervals.values_mut().filter_map(|of| of.last_mut());
+                    last.filter(|last| last.to.is_none()).for_each(|last| last.to = Some(seq));
+                }
                 EventKind::Removed { user } => {
                     if let Some(last) = intervals.get_mut(user).and_then(|of| of.last_mut()) {
                         last.to = Some(seq);

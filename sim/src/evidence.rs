@@ -7,6 +7,7 @@ pub mod bots;
 mod changes;
 mod files;
 mod hooks;
+mod oversight;
 mod personal;
 mod scheduled;
 mod searches;

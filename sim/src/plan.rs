@@ -89,6 +89,8 @@ pub struct Society {
     pub forwards: bool,
     /// Users that share one group only, whose members do not get to know each other.
     pub apart: usize,
+    /// Accounts get roles and lose them, and last logins and the list of groups are read.
+    pub overseers: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -202,6 +204,8 @@ const POLLS: (u64, u64) = (21, 9);
 const FORWARDS: (u64, u64) = (23, 16);
 /// The same for members of a group without contact.
 const APART: (u64, u64) = (25, 23);
+/// The same for overseers.
+const OVERSEERS: (u64, u64) = (29, 18);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -282,6 +286,8 @@ impl Plan {
         plan.society.streams = seed % STREAMS.0 == STREAMS.1 && !plan.society.searches;
         plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1 && !plan.society.searches;
         plan.society.apart = if seed % APART.0 == APART.1 { 3 } else { 0 };
+        plan.society.overseers = seed % OVERSEERS.0 == OVERSEERS.1;
+        plan.society.administered |= plan.society.overseers;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

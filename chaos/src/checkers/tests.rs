@@ -12,6 +12,7 @@ mod hooks;
 mod joins;
 mod keys;
 mod moderation;
+mod oversight;
 mod personal;
 mod pins;
 mod polls;

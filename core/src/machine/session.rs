@@ -63,7 +63,7 @@ impl Step<'_> {
         let session = Session { device, token, created: self.now, used: Timestamp(0) };
         self.state.put(&(c.user, session.device.clone()), &session);
         self.end_oldest_sessions(c);
-        if !c.from.is_empty() {
+        if !c.from.is_empty() && !self.planted(Bug::LoginNotRecorded) {
             self.state.put(&c.user, &LastLogin { at: self.now, from: cut(&c.from) });
         }
         Ok(Reply::SessionOpened { replaced: held.map(|held| held.token) })

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use troupe_chaos::history::Record;
+use troupe_chaos::history::{Oversight, Record};
 use troupe_core::ConversationId;
 use troupe_raft::transport::clocks::BOUND_MS;
 use troupe_runtime::clock::SimClock;
@@ -64,6 +64,16 @@ pub fn check(seen: &Seen, applied_log: &AppliedLog, clocks: Range) -> Vec<String
         }
     }
     let mut wrong = Vec::new();
+    for record in &seen.records {
+        if let Record::Overseen { at, step: Oversight::LastLogin { user, at_ms, .. }, .. } = record {
+            let late = *at_ms as i64 - clocks.latest(Duration::from_micros(*at));
+            if late > 0 {
+                wrong.push(format!(
+                    "a last login: that of user {user} is {late} ms more than the bound ahead: {clocks:?}"
+                ));
+            }
+        }
+    }
     for conversation in applied_log.conversations() {
         for (event, first_seen) in applied_log.stamps(conversation) {
             let time = event.time.0 as i64;

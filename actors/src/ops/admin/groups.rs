@@ -47,13 +47,17 @@ fn after(list: &wire::ListGroups) -> Result<Option<ConversationId>, Rejection> {
     }
 }
 
-pub(super) fn page(view: &View, slots: Range<u16>, list: &wire::ListGroups) -> Part {
+/// `skips`: the planted bug, which passes over the first group of a later page.
+pub(super) fn page(view: &View, slots: Range<u16>, list: &wire::ListGroups, skips: bool) -> Part {
     let after = match after(list) {
         Ok(after) => after,
         Err(why) => return Ok(Err(why.into())),
     };
     let limit = page_limit(list.limit, limits::PAGE_GROUPS);
     let mut rows = view.groups(slots, after, limit + 1)?;
+    if skips && after.is_some() && !rows.is_empty() {
+        rows.remove(0);
+    }
     let more = rows.len() > limit;
     rows.truncate(limit);
     let groups = rows.into_iter().map(|(id, row)| group(view, id, row)).collect::<Result<_, EngineError>>()?;
