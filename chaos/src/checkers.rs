@@ -22,6 +22,7 @@ pub mod personal;
 pub mod phantom;
 pub mod pins;
 pub mod polls;
+pub mod pushes;
 pub mod reactions;
 pub mod real_time;
 pub mod recalls;
@@ -110,10 +111,12 @@ pub enum Promise {
     Apart,
     /// Auditors change nothing, a last login is kept, and the list of groups has each group once.
     Oversight,
+    /// A push tells a subscriber of a message of another user, and none follows an end or a mute.
+    Pushes,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 30] = [
+    pub const ALL: [Promise; 31] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -144,6 +147,7 @@ impl Promise {
         Promise::Bots,
         Promise::Apart,
         Promise::Oversight,
+        Promise::Pushes,
     ];
 
     /// The promise in words.
@@ -179,6 +183,7 @@ impl Promise {
             Promise::Bots => "a bot's token does what its scopes allow, and nothing after its end",
             Promise::Apart => "plain members of a group without contact do not get to know each other by it",
             Promise::Oversight => "auditors change nothing, last logins are kept, and each group is listed once",
+            Promise::Pushes => "pushes tell subscribers of messages of others, and none follows an end or a mute",
         }
     }
 }
@@ -204,7 +209,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 31] = [
+pub const ALL: [Checker; 32] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -236,6 +241,7 @@ pub const ALL: [Checker; 31] = [
     ("bots", bots::check),
     ("apart", apart::check),
     ("oversight", oversight::check),
+    ("pushes", pushes::check),
 ];
 
 /// Runs every checker.

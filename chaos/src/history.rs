@@ -7,6 +7,7 @@ mod oversight;
 mod pages;
 mod people;
 mod polls;
+mod pushes;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub use self::oversight::{ListedGroup, Oversight, Role, Verdict as OversightVerd
 pub use self::pages::State;
 pub use self::people::{ApartStep, BotAct, BotAnswer, BotStep, ContactAct, Outcome, Personal};
 pub use self::polls::{PollStep, PollVotes};
+pub use self::pushes::PushStep;
 pub use self::steps::{CallStep, Rule};
 
 /// A device of the workload; one user may have several.
@@ -218,6 +220,8 @@ pub enum Record {
     Apart { at: u64, conversation: Conversation, step: ApartStep },
     /// An act or an answer of oversight. `asked`: its first attempt, or that of its first page.
     Overseen { at: u64, asked: u64, step: Oversight },
+    /// A step of a user's push subscriptions, or a push to one of them.
+    Push { at: u64, user: u64, step: PushStep },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }

@@ -84,7 +84,8 @@ impl OnlineChecks {
             | Record::HookAsked { .. }
             | Record::Bot { .. }
             | Record::Apart { .. }
-            | Record::Overseen { .. } => {}
+            | Record::Overseen { .. }
+            | Record::Push { .. } => {}
         }
     }
 

@@ -244,6 +244,8 @@ bugs! {
     LoginNotRecorded => "login-not-recorded",
     /// Begin each later page of the list of groups one group too late.
     GroupListSkipsOne => "group-list-skips-one",
+    /// Answer that a push subscription has ended, and keep it.
+    SubscriptionKept => "subscription-kept",
     ;
     /// Not a bug, and in no list: a message whose body has the number of a later kind of events
     /// becomes such an event, as a later version might place it. Every promise must hold

@@ -9,6 +9,7 @@ mod files;
 mod hooks;
 mod oversight;
 mod personal;
+mod pushes;
 mod scheduled;
 mod searches;
 

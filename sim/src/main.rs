@@ -22,6 +22,7 @@ mod nemesis;
 mod operator;
 mod oracle;
 mod plan;
+mod push_service;
 mod receiver;
 mod report;
 mod runner;

@@ -91,6 +91,8 @@ pub struct Society {
     pub apart: usize,
     /// Accounts get roles and lose them, and last logins and the list of groups are read.
     pub overseers: bool,
+    /// Users with push subscriptions, to which a device of the first user writes.
+    pub subscribers: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -206,6 +208,8 @@ const FORWARDS: (u64, u64) = (23, 16);
 const APART: (u64, u64) = (25, 23);
 /// The same for overseers.
 const OVERSEERS: (u64, u64) = (29, 18);
+/// The same for push subscriptions.
+const PUSHES: (u64, u64) = (29, 25);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -288,6 +292,7 @@ impl Plan {
         plan.society.apart = if seed % APART.0 == APART.1 { 3 } else { 0 };
         plan.society.overseers = seed % OVERSEERS.0 == OVERSEERS.1;
         plan.society.administered |= plan.society.overseers;
+        plan.society.subscribers = if seed % PUSHES.0 == PUSHES.1 { 3 } else { 0 };
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

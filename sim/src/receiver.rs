@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use troupe_actors::hooks::{Delivery, Heard, Patience, Question, Receivers, Verdict};
+use troupe_actors::push::Pushing;
 use troupe_runtime::Rng;
 use troupe_runtime::net::BoxFuture;
 
 use crate::evidence::Evidence;
+use crate::push_service::PushService;
 
 /// Maximum delay of an answer.
 const ANSWER_MS: u64 = 40;
@@ -24,11 +26,14 @@ pub struct Receiver {
     evidence: Arc<Evidence>,
     /// A stream of its own, so that it changes no other run.
     rng: Arc<Rng>,
+    /// The way to push services, if users subscribe.
+    pushing: Option<Arc<PushService>>,
 }
 
 impl Receiver {
-    pub fn new(evidence: Arc<Evidence>, seed: u64) -> Arc<Receiver> {
-        Arc::new(Receiver { evidence, rng: Arc::new(Rng::from_seed(seed ^ 0x686f_6f6b)) })
+    pub fn new(evidence: Arc<Evidence>, seed: u64, pushes: bool) -> Arc<Receiver> {
+        let pushing = pushes.then(|| PushService::new(evidence.clone(), seed));
+        Arc::new(Receiver { evidence, rng: Arc::new(Rng::from_seed(seed ^ 0x686f_6f6b)), pushing })
     }
 }
 
@@ -77,6 +82,10 @@ impl Receivers for Receiver {
                 (_, false) => Verdict::Refused("not here".to_owned()),
             }
         })
+    }
+
+    fn pushing(&self) -> Option<Arc<dyn Pushing>> {
+        self.pushing.clone().map(|pushing| pushing as Arc<dyn Pushing>)
     }
 
     fn patience(&self) -> Patience {

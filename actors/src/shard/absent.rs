@@ -93,11 +93,20 @@ impl ShardState {
         if users.is_empty() {
             return;
         }
-        let context = self.context.clone();
+        let (context, shard) = (self.context.clone(), self.shard);
         tokio::spawn(async move {
+            // Most users have no subscription, and cost no barrier.
+            let look = move |view: &View| subscriptions(view, &users).map(Ok);
+            let some = context.look(Asker::Node, look).await.unwrap_or_default();
+            let users: Vec<UserId> = some.into_iter().map(|(user, _)| user).collect();
+            if users.is_empty() {
+                return;
+            }
+            // Invariant: private. A leader that another one has replaced, or that has not applied
+            // all that was committed before it, may hold a subscription that has ended.
             let read = move |view: &View| subscriptions(view, &users).map(Ok);
             // A read that is refused loses a hint.
-            for (user, found) in context.look(Asker::Node, read).await.unwrap_or_default() {
+            for (user, found) in context.read(shard, Asker::Node, read).await.unwrap_or_default() {
                 pushes.offer(&context, user, found, &notice);
             }
         });

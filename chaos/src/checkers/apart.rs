@@ -50,7 +50,7 @@ pub fn check(history: &History) -> Vec<Violation> {
 }
 
 /// The users of a direct conversation.
-fn ends(conversation: &str) -> Option<(u64, u64)> {
+pub(super) fn ends(conversation: &str) -> Option<(u64, u64)> {
     let (low, high) = conversation.strip_prefix('d')?.split_once('-')?;
     Some((low.parse().ok()?, high.parse().ok()?))
 }

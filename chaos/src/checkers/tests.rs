@@ -16,6 +16,7 @@ mod oversight;
 mod personal;
 mod pins;
 mod polls;
+mod pushes;
 mod reactions;
 mod scheduled;
 mod signals;

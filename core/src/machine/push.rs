@@ -6,6 +6,7 @@ use crate::command::{ChangePush, MakePushKey, PushChange};
 use crate::error::{Refused, Rejection};
 use crate::id::{ConversationId, UserId};
 use crate::limits;
+use crate::planted::Bug;
 use crate::record::{PushKey, PushSubscription, Session};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -76,6 +77,7 @@ impl Step<'_> {
                 };
                 self.state.put(&key, &row);
             }
+            PushChange::End { .. } if self.planted(Bug::SubscriptionKept) => {}
             PushChange::End { endpoint } => {
                 self.state.delete::<PushSubscription>(&(c.user, subscription_id(endpoint)));
             }
@@ -97,7 +99,7 @@ impl Step<'_> {
     // Invariant: private. A device that was logged out gets nothing more.
     pub(super) fn end_subscriptions(&mut self, user: UserId, session: &Session) {
         for (key, row) in self.state.page::<PushSubscription>(&user, None, limits::PUSH_SUBSCRIPTIONS) {
-            if row.token == session.token {
+            if row.token == session.token && !self.planted(Bug::SubscriptionKept) {
                 self.state.delete::<PushSubscription>(&key);
             }
         }

@@ -121,10 +121,12 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.window =
             Some(Window { routing: cluster.routing(), led: cluster.led(), inspection: None, orders: giving });
     }
-    let receiver = Receiver::new(setting.evidence.clone(), plan.seed ^ ((node as u64 + 1) << 32));
+    let seed = plan.seed ^ ((node as u64 + 1) << 32);
+    let receiver = Receiver::new(setting.evidence.clone(), seed, plan.society.subscribers > 0);
     let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried(), hooks: receiver };
     let handle = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
-    let web = plan.society.keys.then(|| Arc::new(ClientPort::new(handle.service())) as Arc<dyn Web>);
+    let by_http = plan.society.keys || plan.society.subscribers > 0;
+    let web = by_http.then(|| Arc::new(ClientPort::new(handle.service())) as Arc<dyn Web>);
     let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web };
     let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));

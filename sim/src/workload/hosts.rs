@@ -9,7 +9,7 @@ use super::device::{Device, DeviceProfile};
 use super::{
     WorkloadContext, acquaintance, administrator, adversarial_client, apart, applicant, burner, calls, forwarder,
     group_owner, guarded, guest, hook_maker, keeper, key_repeater, overseer, planner, polls, robot, searcher, sharer,
-    stranger, streamer,
+    stranger, streamer, subscriber,
 };
 
 /// Runs all users of one client host.
@@ -159,6 +159,19 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         let before = society.strangers + society.guests + society.acquaintances + society.keepers + society.apart;
         let user = workload.population() + before;
         tokio::spawn(overseer::live(workload.clone(), number, user, client_host));
+    }
+    for subscriber in 0..workload.plan.society.subscribers {
+        let number = next();
+        let society = &workload.plan.society;
+        let before = society.strangers + society.guests + society.acquaintances + society.keepers + society.apart;
+        let user = workload.population() + before + usize::from(society.overseers) + subscriber;
+        if here(number) {
+            tokio::spawn(subscriber::live(workload.clone(), number, user));
+        }
+    }
+    let number = next();
+    if workload.plan.society.subscribers > 0 && here(number) {
+        tokio::spawn(subscriber::write(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -9,9 +9,10 @@
 //! conversation. A [`searcher`] searches, an [`applicant`] asks to join a group, messages of a
 //! [`burner`] vanish, in [`polls`] two users vote, a [`hook_maker`] makes a hook, [`guarded`] one
 //! that is asked before, a [`robot`] makes bots, a [`forwarder`] forwards, messages of a
-//! [`streamer`] grow, members that are kept [`apart`] try to meet, and an [`overseer`] gives roles
-//! and looks at logins and groups. They act until the simulation ends the workload, send their
-//! final messages, and fall silent. The participants of a host are in [`hosts`].
+//! [`streamer`] grow, members that are kept [`apart`] try to meet, an [`overseer`] gives roles and
+//! looks at logins and groups, and a [`subscriber`] gets pushes. They act until the simulation ends
+//! the workload, send their final messages, and fall silent. The participants of a host are in
+//! [`hosts`].
 
 mod account;
 mod acquaintance;
@@ -42,6 +43,7 @@ mod searcher;
 mod sharer;
 mod stranger;
 mod streamer;
+mod subscriber;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,6 +101,8 @@ pub struct WorkloadContext {
     pub apart: watch::Sender<BTreeMap<usize, UserId>>,
     pub apart_group: watch::Sender<Option<ConversationId>>,
     pub apart_listed: watch::Sender<BTreeSet<UserId>>,
+    /// Users with push subscriptions.
+    pub subscribers: watch::Sender<BTreeMap<usize, UserId>>,
     /// The administrator has logged in, if there is one.
     pub administered: watch::Sender<bool>,
     /// The first user has hidden its presence.
@@ -129,6 +133,7 @@ impl WorkloadContext {
             apart: watch::Sender::default(),
             apart_group: watch::Sender::default(),
             apart_listed: watch::Sender::default(),
+            subscribers: watch::Sender::default(),
             administered: watch::Sender::default(),
             hidden: Default::default(),
             owners: parking_lot::Mutex::default(),
