@@ -128,6 +128,11 @@ fn before() {
 }
 
 #[test]
+fn pushes() {
+    harmless(Attack::Pushes);
+}
+
+#[test]
 fn http_connections() {
     harmless(Attack::HttpConnections);
 }

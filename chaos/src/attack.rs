@@ -27,6 +27,7 @@ mod outsider;
 mod page;
 mod places;
 mod pretender;
+mod pushes;
 mod reading;
 mod site;
 mod streams;

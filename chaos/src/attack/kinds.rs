@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::site::{Setup, Site};
 use super::{
     accounts, asking, before, contacts, descriptors, entry, forwards, frames, growing, heads, hooks, invitations,
-    joins, listing, names, outsider, page, places, pretender, reading, streams, uploads, votes, waking,
+    joins, listing, names, outsider, page, places, pretender, pushes, reading, streams, uploads, votes, waking,
 };
 
 /// One attack by a single account or address.
@@ -35,6 +35,7 @@ pub enum Attack {
     Uploads,
     Hooks,
     Before,
+    Pushes,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -45,7 +46,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 29] = [
+    pub const ALL: [Attack; 30] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -68,6 +69,7 @@ impl Attack {
         Attack::Uploads,
         Attack::Hooks,
         Attack::Before,
+        Attack::Pushes,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -101,6 +103,7 @@ impl Attack {
             Attack::Uploads => "uploads",
             Attack::Hooks => "hooks",
             Attack::Before => "before",
+            Attack::Pushes => "pushes",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -135,6 +138,7 @@ impl Attack {
             Attack::Uploads => "uploads to nine groups at wrong places and in wrong lengths, and holds slow bodies",
             Attack::Hooks => "posts by hooks without pause, and makes hooks to receivers that do not exist",
             Attack::Before => "floods groups whose hook is asked before each message and never answers",
+            Attack::Pushes => "subscribes to pushes as often as it may, at silent and busy services, and is flooded",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -154,6 +158,7 @@ impl Attack {
             Attack::IdleConnections => Setup::FewFiles,
             Attack::Page => Setup::Insecure,
             Attack::Before => Setup::LocalReceivers,
+            Attack::Pushes => Setup::LocalPushServices,
             _ => Setup::Plain,
         }
     }
@@ -182,6 +187,7 @@ impl Attack {
             Attack::Uploads => uploads::run(site, time).await,
             Attack::Hooks => hooks::run(site, time).await,
             Attack::Before => before::run(site, time).await,
+            Attack::Pushes => pushes::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

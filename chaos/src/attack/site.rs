@@ -42,6 +42,8 @@ pub enum Setup {
     Insecure,
     /// Hooks reach receivers on loopback.
     LocalReceivers,
+    /// Pushes are on, and reach services on loopback.
+    LocalPushServices,
 }
 
 /// The peak of any node during the observation.
@@ -75,8 +77,11 @@ impl Site {
             settings.push(("cluster.insecure", "true"));
             environment.push(("TROUPE_CLUSTER_TOKEN".to_owned(), String::new()));
         }
-        if setup == Setup::LocalReceivers {
+        if matches!(setup, Setup::LocalReceivers | Setup::LocalPushServices) {
             settings.push(("hooks.private", "true"));
+        }
+        if setup == Setup::LocalPushServices {
+            settings.push(("push.subject", "mailto:admin@chat.example"));
         }
         let options = local::Options {
             binary,
