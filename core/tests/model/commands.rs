@@ -10,7 +10,7 @@ use troupe_core::command::{
 use troupe_core::content::Poll;
 use troupe_core::event::Role;
 use troupe_core::feature::Settings;
-use troupe_core::record::{Author, OutboxKey};
+use troupe_core::record::{AccountRole, Author, OutboxKey};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, GroupId, Seq, Timestamp, TokenHash, UserId, Username,
 };
@@ -257,6 +257,7 @@ fn account() -> impl Strategy<Value = Command> {
         1 => Just(AccountChange::Disable),
         3 => Just(AccountChange::Enable),
         1 => any::<bool>().prop_map(|admin| AccountChange::SetAdmin { admin }),
+        2 => prop::sample::select(AccountRole::ALL.to_vec()).prop_map(|role| AccountChange::SetRole { role }),
         1 => proptest::option::of(device.clone()).prop_map(|device| AccountChange::EndSessions { device }),
     ];
     let changes = (1..200u8, 0..2u8, change).prop_map(move |(request, other, change)| {

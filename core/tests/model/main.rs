@@ -7,6 +7,7 @@ mod imports;
 mod messages;
 mod personal;
 mod reference;
+mod roles;
 mod silence;
 mod vanishing;
 
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use commands::{USERS, conversations, long_stories};
 use proptest::prelude::*;
 use reference::Reference;
+use roles::Roles;
 use troupe_core::error::Refused;
 use troupe_core::event::{self, Role};
 use troupe_core::feature::{Edits, JoinRequest, Pins};
@@ -137,8 +139,10 @@ fn run(machine: Machine, story: &Story) -> (MemoryState, Vec<(Reply, Vec<Effect>
 fn follow(machine: Machine, story: &Story) {
     let mut state = MemoryState::default();
     let mut models: Vec<Reference> = conversations().into_iter().map(Reference::new).collect();
+    let mut roles = Roles::default();
     for (now, command) in story {
         let (reply, effects) = machine.apply(&mut state, meta(*now), command);
+        roles.follow(command, &reply);
         if let Some(expected) = expected(&mut models, *now, command) {
             assert_eq!(without_text(reply.clone()), expected, "{command:?}");
         }
@@ -153,6 +157,7 @@ fn follow(machine: Machine, story: &Story) {
         }
     }
     models.iter().for_each(|model| agrees(&state, model));
+    roles.agree(&state);
     // Only existing outbox rows were settled, and the model knows every open one.
     for row in state.outbox() {
         let model = models.iter().find(|model| model.id == row.key.conversation);
