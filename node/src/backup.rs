@@ -10,14 +10,20 @@
 //!
 //! A backup in a bucket ([`bucket`]) has the same files. It is taken into a scratch directory and
 //! read from one, so everything else knows directories alone.
+//!
+//! An [`archive`] beside a backup has the later entries of the shards' logs. [`rewind`] makes a
+//! backup of a point in time of both.
 
+mod archive;
 mod bucket;
 mod keep;
 mod list;
 mod manifest;
 mod parts;
 mod place;
+mod rewind;
 mod scratch;
+mod time;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,6 +78,10 @@ pub enum BackupVerb {
     },
     /// Take a backup into a folder of backups, verify it, and remove old ones
     Keep(Box<keep::Keep>),
+    /// Keep what is written after a backup beside it, for restores to any later time
+    Archive(Box<archive::Archive>),
+    /// Make a backup of an earlier time, from a backup and its archive
+    Rewind(Box<rewind::Rewind>),
     /// The complete backups in a folder of backups, the newest first
     List {
         /// A folder, or s3://BUCKET/FOLDER
@@ -106,6 +116,8 @@ pub async fn run(args: Backup) -> Result<()> {
             Ok(())
         }
         (Some(BackupVerb::Keep(keep)), _) => keep::run(&keep).await,
+        (Some(BackupVerb::Archive(archive)), _) => archive::run(&archive).await,
+        (Some(BackupVerb::Rewind(rewind)), _) => rewind::run(&rewind).await,
         (Some(BackupVerb::List { folder, objects, output }), _) => list::run(&folder, &objects, output).await,
         (None, Some(directory)) => {
             let manifest = match &directory {
@@ -171,7 +183,7 @@ async fn take(directory: &Path, access: &Access, output: Output) -> Result<Manif
             "shard {:>3}: {:>9} rows, {:>12} bytes, at index {}",
             shard.0, saved.rows, content.bytes, saved.applied
         ));
-        shards.push(Shard::new(name, shard, slots, saved.applied, &content));
+        shards.push(Shard::new(name, shard, slots, saved.applied, saved.now_ms, &content));
     }
     let manifest = Manifest {
         format: manifest::FORMAT,

@@ -210,6 +210,8 @@ pub struct Config {
     pub log_filter: String,
     pub log_format: logging::Format,
     pub cluster: ClusterConfig,
+    /// Bytes of each shard's log that stay for an archive.
+    pub log_kept: u64,
     /// Where connections to other nodes leave from; `None`: the system chooses.
     pub outgoing: Option<IpAddr>,
 }
@@ -322,6 +324,7 @@ impl Config {
             log_filter: validate::log_filter(settings)?,
             log_format: settings.parsed("log.format", "auto, human or json")?,
             cluster,
+            log_kept: settings.number("cluster.log_kept", 0, 65_536)? << 20,
             outgoing,
         })
     }

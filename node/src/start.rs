@@ -21,6 +21,7 @@ use troupe_edge_http::{HttpReceivers, Meters};
 use troupe_edge_tcp::TcpEdge;
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
+use troupe_raft::log::length::LogLimits;
 use troupe_runtime::Platform;
 use troupe_runtime::capped::Capped;
 use troupe_runtime::net::TcpNetFrom;
@@ -77,8 +78,9 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     shared.waiting.tell("opening the database");
     disk::make_private(&config.data_dir)?;
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), platform.planted)?);
+    let (limits, waiting) = (LogLimits::keeping(config.log_kept), shared.waiting.clone());
     let cluster = tokio::select! {
-        started = Cluster::start_watched(among_nodes, engine, config.cluster.clone(), shared.waiting.clone()) => match started {
+        started = Cluster::start_watched(among_nodes, engine, config.cluster.clone(), limits, waiting) => match started {
             Ok(cluster) => cluster,
             Err(error) => return Err(disk::after_failure(&config.data_dir, has_peers(&config), error.into())),
         },

@@ -8,13 +8,20 @@
 //! as any other write. A digest of rows, summed over all shards, tells whether two clusters hold
 //! the same.
 //!
+//! An archive continues a backup: [`entries`] of the shards' logs, kept in a [`segment`] each. A
+//! [`replay`] of them over the rows of the backup gives the rows of a point in time.
+//!
 //! [`client`] is the requesting side, and [`mod@file`] is one shard in a file. The directory and
 //! its manifest belong to the node (`troupe backup`).
 
 pub mod client;
+pub mod entries;
 pub mod file;
+mod framed;
 mod message;
+pub mod replay;
 mod rows;
+pub mod segment;
 
 use std::io;
 use std::sync::Arc;
@@ -109,8 +116,11 @@ impl Archive {
                 Question::Digest(shard) => self.digest(shard).await.unwrap_or_else(|answer| answer),
                 Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
                 Question::Adopt { history, origin } => self.adopt(history, origin).await,
+                Question::Entries { shard, from } => self.entries(shard, from).await.unwrap_or_else(|answer| answer),
                 Question::Save(shard) => match self.moment(shard).await {
-                    Ok((group, view)) => return rows::save(&self.platform, view, &group, &mut stream).await,
+                    Ok((group, view)) => {
+                        return rows::save(&self.platform, view, &group, self.stamp().0, &mut stream).await;
+                    }
                     Err(answer) => answer,
                 },
             };

@@ -48,6 +48,31 @@ impl Backups {
         Place::Bucket { bucket: self.bucket.clone(), path: format!("{}{name}", self.prefix) }.to_string()
     }
 
+    /// The file as an object of the backup `name`.
+    pub async fn put_file(&self, name: &str, file: &str, path: &Path) -> Result<()> {
+        Ok(self.store.put(&self.key(name, file), path).await?)
+    }
+
+    pub async fn put_bytes(&self, name: &str, file: &str, bytes: Vec<u8>) -> Result<()> {
+        Ok(self.store.put_bytes(&self.key(name, file), bytes.into()).await?)
+    }
+
+    pub async fn get_bytes(&self, name: &str, file: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.store.get_bytes(&self.key(name, file)).await?.map(Vec::from))
+    }
+
+    pub async fn get_file(&self, name: &str, file: &str, path: &Path) -> Result<()> {
+        self.store.get(&self.key(name, file), path, private::create(path)?).await?;
+        Ok(())
+    }
+
+    /// The names of the objects of the backup `name` in a folder of it.
+    pub async fn names(&self, name: &str, folder: &str) -> Result<Vec<String>> {
+        let prefix = self.key(name, &format!("{folder}/"));
+        let keys = self.store.list(&prefix, false).await?.keys;
+        Ok(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
+
     fn key(&self, name: &str, file: &str) -> String {
         format!("{}{name}/{file}", self.prefix)
     }
@@ -87,7 +112,7 @@ impl Backups {
     }
 
     /// `None`: it has none, so it is no complete backup.
-    async fn manifest(&self, name: &str) -> Result<Option<Manifest>> {
+    pub async fn manifest(&self, name: &str) -> Result<Option<Manifest>> {
         let Some(bytes) = self.store.get_bytes(&self.key(name, FILE)).await? else { return Ok(None) };
         Manifest::parse(&String::from_utf8_lossy(&bytes), &self.shown(name)).map(Some)
     }

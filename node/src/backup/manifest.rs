@@ -42,19 +42,31 @@ pub struct Shard {
     pub end_slot: u16,
     /// Raft index up to which everything is in it.
     pub applied: u64,
+    /// A time of the leader's clock that is not before any entry in it; 0 if it was taken from a
+    /// node of an earlier version.
+    #[serde(default)]
+    pub until_ms: u64,
     pub rows: u64,
     pub bytes: u64,
     pub sha256: String,
 }
 
 impl Shard {
-    pub fn new(file: String, shard: ShardId, slots: (u16, u16), applied: u64, content: &Content) -> Shard {
+    pub fn new(
+        file: String,
+        shard: ShardId,
+        slots: (u16, u16),
+        applied: u64,
+        until_ms: u64,
+        content: &Content,
+    ) -> Shard {
         Shard {
             file,
             shard: shard.0,
             first_slot: slots.0,
             end_slot: slots.1,
             applied,
+            until_ms,
             rows: content.digest.rows,
             bytes: content.bytes,
             sha256: hex(&content.sha256),
@@ -116,6 +128,16 @@ impl Manifest {
             self.digest
         );
         Ok(())
+    }
+
+    /// The earliest time that a rewind reaches: later than every entry in it.
+    pub fn until_ms(&self) -> Result<u64> {
+        let known = self.shards.iter().all(|shard| shard.until_ms > 0);
+        ensure!(
+            known,
+            "this backup does not say until when its shards are: take a new one, with all nodes of this version"
+        );
+        Ok(self.shards.iter().map(|shard| shard.until_ms).max().unwrap_or_default())
     }
 
     /// Of all files of shards.

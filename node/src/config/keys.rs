@@ -48,6 +48,7 @@ keys! {
     "cluster.replication" = "3", "replicas of each shard of a newborn cluster, capped by the number of its nodes at any time";
     "cluster.replace_after" = "600", "seconds after which a node that cannot be reached is replaced, where others have room";
     "cluster.auto_finalize" = "600", "seconds for which all nodes must have run a newer version before its feature level comes into force by itself; 0: only by troupe cluster upgrade finalize";
+    "cluster.log_kept" = "0", "MiB of each shard's log that stay at least, for troupe backup archive; 0: as much as replicas need";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
     "cluster.registration" = "open", "who may register in a newborn cluster: open, invite (with a code) or closed";
     "cluster.session_idle" = "2592000", "seconds after which an unused session ends in a newborn cluster; 0: never";

@@ -64,7 +64,7 @@ async fn what_was_taken_home_comes_back_in_a_cluster_of_another_shape() {
 }
 
 /// Texts of a group in the order of their seqs, and how many other events there are.
-async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
+pub async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
     let reader = Person::again(&server.addresses().client, "alice").await.deaf();
     let (mut texts, mut others, mut seq) = (Vec::new(), 0, 0);
     loop {

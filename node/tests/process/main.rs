@@ -23,6 +23,7 @@ mod readiness;
 mod readme;
 mod reload;
 mod requests;
+mod rewind;
 mod secure;
 mod server;
 mod shapes;

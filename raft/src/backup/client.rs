@@ -14,6 +14,7 @@ use troupe_proto::wire::raft::backup_request::Request;
 use troupe_runtime::{Platform, Stream};
 use troupe_store::rows::{Digest, Part, Row};
 
+use super::entries::Entries;
 use super::message::{self, Answer, Plan};
 use super::rows::{self, Beginning};
 use crate::api::StartError;
@@ -47,6 +48,9 @@ pub struct Saved {
     /// The Raft index up to which the rows are complete.
     pub applied: u64,
     pub rows: u64,
+    /// The leader's clock, no earlier than the time of any entry in the rows; 0 from a node of an
+    /// earlier version.
+    pub now_ms: u64,
 }
 
 /// The consequence of a failed request for the next one.
@@ -148,6 +152,22 @@ impl Client {
         .await
     }
 
+    /// Committed entries of a shard's log from an index on; none if it is the next one.
+    pub async fn entries(&mut self, shard: ShardId, from: u64) -> io::Result<Entries> {
+        let port = self.port.clone();
+        self.of_leader(shard, async |leader: &str| {
+            match exchange(&port, leader, Request::Log(wire::BackupLog { shard: shard.0, from })).await? {
+                Answer::Entries(found)
+                    if found.entries.first().map_or(from == found.end, |first| first.index == from) =>
+                {
+                    Ok(found)
+                }
+                other => Err(failed(other)),
+            }
+        })
+        .await
+    }
+
     /// Passes every row of a shard, in order, to `take`. After a failure the rows start over, and
     /// `begin` is called before each start.
     pub async fn save(
@@ -161,8 +181,8 @@ impl Client {
             begin().map_err(|error| Failed::Never(error.to_string()))?;
             let mut stream = port.dial_as_holder(leader, Protocol::Backup).await.map_err(io::Error::from)?;
             message::send_question(&mut stream, Request::Save(wire::BackupSave { shard: shard.0 })).await?;
-            let applied = match rows::begin_load(&mut stream).await? {
-                Beginning::Rows(applied) => applied,
+            let (applied, now_ms) = match rows::begin_load(&mut stream).await? {
+                Beginning::Rows { applied, now_ms } => (applied, now_ms),
                 Beginning::Answer(answer) => return Err(failed(answer)),
             };
             let mut failed_here = None;
@@ -170,7 +190,7 @@ impl Client {
                 rows::load(&mut stream, |rows| take(rows).inspect_err(|error| failed_here = Some(error.to_string())))
                     .await;
             match (loaded, failed_here) {
-                (Ok(rows), _) => Ok(Saved { applied, rows }),
+                (Ok(rows), _) => Ok(Saved { applied, rows, now_ms }),
                 (Err(_), Some(here)) => Err(Failed::Never(here)),
                 (Err(error), None) => Err(Failed::BrokeOff(error.to_string())),
             }
@@ -291,7 +311,7 @@ fn failed(answer: Answer) -> Failed {
         Answer::Refused(why) => Failed::Never(why),
         Answer::Unavailable(why) => Failed::Again(why),
         Answer::NotLeader(hint) => Failed::NotLeader(hint),
-        Answer::Plan(_) | Answer::Digest(_) | Answer::Taken => {
+        Answer::Plan(_) | Answer::Digest(_) | Answer::Entries(_) | Answer::Taken => {
             Failed::Never("an answer to another question".to_owned())
         }
     }

@@ -2,18 +2,14 @@
 //! that counts the rows. Blocks are zstd with a checksum of their content. The manifest keeps the
 //! SHA-256 of the whole file.
 
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io;
 use std::path::Path;
 
-use prost::Message;
-use sha2::{Digest as _, Sha256};
-use troupe_core::limits::NODE_FRAME_BYTES;
 use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
-use troupe_runtime::private;
 use troupe_store::rows::{Digest, Row};
 
+use super::framed::{Input, Output, damaged};
 use crate::log::restore_part::family;
 use crate::replication::snapshot::block::{BLOCK_BYTES, open_block, seal_block};
 
@@ -26,9 +22,7 @@ pub struct Content {
 }
 
 pub struct Writer {
-    out: BufWriter<File>,
-    hash: Sha256,
-    bytes: u64,
+    out: Output,
     digest: Digest,
     rows: u64,
     block: wire::SnapshotPairs,
@@ -38,9 +32,7 @@ pub struct Writer {
 impl Writer {
     pub fn create(path: &Path) -> io::Result<Writer> {
         Ok(Writer {
-            out: BufWriter::new(private::create(path)?),
-            hash: Sha256::new(),
-            bytes: 0,
+            out: Output::create(path)?,
             digest: Digest::default(),
             rows: 0,
             block: wire::SnapshotPairs::default(),
@@ -67,9 +59,9 @@ impl Writer {
     pub fn finish(mut self) -> io::Result<Content> {
         self.close_block()?;
         self.put(Part::End(wire::SnapshotEnd { pairs: self.rows }))?;
-        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok(Content { bytes: self.bytes, sha256: self.hash.finalize().into(), digest: self.digest })
+        let content = Content { bytes: self.out.bytes, sha256: self.out.sum(), digest: self.digest };
+        self.out.finish()?;
+        Ok(content)
     }
 
     fn close_block(&mut self) -> io::Result<()> {
@@ -83,26 +75,20 @@ impl Writer {
     }
 
     fn put(&mut self, part: Part) -> io::Result<()> {
-        let frame = SnapshotFrame { frame: Some(part) }.encode_to_vec();
-        for bytes in [(frame.len() as u32).to_be_bytes().as_slice(), &frame] {
-            self.hash.update(bytes);
-            self.out.write_all(bytes)?;
-            self.bytes += bytes.len() as u64;
-        }
-        Ok(())
+        self.out.put(&SnapshotFrame { frame: Some(part) })
     }
 }
 
 /// Reads a whole file and passes every row to `take`. Fails if the file is not as it was written.
 pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<Content> {
-    let mut input = Hashed { input: BufReader::new(File::open(path)?), hash: Sha256::new(), bytes: 0 };
+    let mut input = Input::open(path)?;
     let mut digest = Digest::default();
     let mut count = 0;
     let mut last: Option<(u32, Vec<u8>)> = None;
     loop {
-        match input.part()? {
+        match input.frame::<SnapshotFrame>()?.frame.ok_or_else(|| damaged("a block is empty"))? {
             Part::Block(block) => {
-                let pairs = open_block(&block)?;
+                let pairs: wire::SnapshotPairs = open_block(&block)?;
                 let of = family(pairs.family).ok_or_else(|| damaged("a block is of no known family"))?;
                 let mut rows = Vec::with_capacity(pairs.pairs.len());
                 for pair in pairs.pairs {
@@ -124,45 +110,8 @@ pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io
             }
         }
     }
-    if input.input.read(&mut [0])? != 0 {
-        return Err(damaged("there are bytes after its end"));
-    }
-    Ok(Content { bytes: input.bytes, sha256: input.hash.finalize().into(), digest })
-}
-
-struct Hashed<R> {
-    input: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> Hashed<R> {
-    fn part(&mut self) -> io::Result<Part> {
-        let mut length = [0; 4];
-        self.exactly(&mut length)?;
-        let length = u32::from_be_bytes(length) as usize;
-        if length > NODE_FRAME_BYTES {
-            return Err(damaged("a block is too large"));
-        }
-        let mut frame = vec![0; length];
-        self.exactly(&mut frame)?;
-        let frame = SnapshotFrame::decode(frame.as_slice()).map_err(|_| damaged("a block cannot be read"))?;
-        frame.frame.ok_or_else(|| damaged("a block is empty"))
-    }
-
-    fn exactly(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.input.read_exact(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged("its end is missing"),
-            _ => error,
-        })?;
-        self.hash.update(&bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(())
-    }
-}
-
-fn damaged(how: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, how)
+    input.expect_end()?;
+    Ok(Content { bytes: input.bytes, sha256: input.sum(), digest })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use troupe_proto::wire::raft::backup_request::Request as WireRequest;
 use troupe_runtime::Stream;
 use troupe_store::rows::Digest;
 
+use super::entries::{Entries, Logged};
 use crate::log::restore_part::{entry, part_from_wire};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -31,12 +32,18 @@ pub enum Question {
         history: u64,
         origin: [u8; 16],
     },
+    /// Committed entries from this index on.
+    Entries {
+        shard: ShardId,
+        from: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Plan(Plan),
     Digest(Digest),
+    Entries(Entries),
     /// The part is in the shard.
     Taken,
     /// Ask there (a cluster address), or any other node.
@@ -96,6 +103,7 @@ pub async fn receive_question(stream: &mut dyn Stream) -> io::Result<Question> {
             let origin = adopt.origin.as_ref().try_into().map_err(|_| invalid("id of a cluster"))?;
             Question::Adopt { history: adopt.history, origin }
         }
+        WireRequest::Log(log) => Question::Entries { shard: ShardId(log.shard), from: log.from },
     })
 }
 
@@ -117,6 +125,10 @@ pub async fn send_answer(stream: &mut dyn Stream, answer: &Answer) -> io::Result
         }
         Answer::Digest(digest) => {
             WireReply::Rows(wire::BackupRows { rows: digest.rows, digest: digest.sum.to_be_bytes().to_vec().into() })
+        }
+        Answer::Entries(Entries { entries, end, now_ms }) => {
+            let entries = entries.iter().cloned().map(Into::into).collect();
+            WireReply::Entries(wire::BackupEntries { entries, end: *end, now_ms: *now_ms })
         }
         Answer::Taken => WireReply::Taken(wire::BackupTaken {}),
         Answer::NotLeader(leader) => WireReply::NotLeader(leader.clone().unwrap_or_default()),
@@ -151,6 +163,11 @@ fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
         WireReply::Rows(rows) => {
             let sum = u128::from_be_bytes(rows.digest.as_ref().try_into().ok()?);
             Answer::Digest(Digest { rows: rows.rows, sum })
+        }
+        WireReply::Entries(wire::BackupEntries { entries, end, now_ms }) => {
+            let entries: Vec<Logged> = entries.into_iter().map(Logged::from).collect();
+            let is_gapless = entries.windows(2).all(|pair| pair[0].index.checked_add(1) == Some(pair[1].index));
+            is_gapless.then_some(Answer::Entries(Entries { entries, end, now_ms }))?
         }
         WireReply::Taken(_) => Answer::Taken,
         WireReply::NotLeader(leader) => Answer::NotLeader(Some(leader).filter(|leader| !leader.is_empty())),
@@ -188,10 +205,12 @@ mod tests {
         let place = ShardRange { shard: ShardId(1), slots: (3, 9), leader: Some("a:1".into()) };
         let places = vec![place.clone(), ShardRange { leader: None, ..place }];
         let plan = Plan { cluster_id: [5; 16], places, nodes: vec!["a:1".into(), "b:2".into()] };
+        let logged = |index| Logged { index, term: 2, proposal: Bytes::from_static(b"p") };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for answer in [
             Answer::Plan(plan),
             Answer::Digest(Digest { rows: 7, sum: u128::MAX - 1 }),
+            Answer::Entries(Entries { entries: vec![logged(6), logged(7)], end: 9, now_ms: 3 }),
             Answer::Taken,
             Answer::NotLeader(None),
             Answer::NotLeader(Some("b:2".into())),

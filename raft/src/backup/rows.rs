@@ -19,24 +19,26 @@ use crate::replication::snapshot::block::open_block;
 use crate::replication::snapshot::frames::{Part, invalid, part_in, read_bytes, read_in_time, write};
 use crate::replication::snapshot::send::send_rows;
 
-/// Sends all rows.
+/// Sends all rows. `now_ms` is the leader's clock after the view of them was taken.
 pub async fn save(
     platform: &Platform,
     reader: Arc<dyn Reader>,
     group: &Group,
+    now_ms: u64,
     stream: &mut Box<dyn Stream>,
 ) -> io::Result<()> {
     let (applied, membership) = applied_row(&*reader, group.id).map_err(io::Error::other)?;
     let state = codec::applied_out(applied.as_ref(), &membership);
-    let header = wire::SnapshotHeader { group: group.id.0, target: group.replica, vote: None, state: Some(state) };
+    let header =
+        wire::SnapshotHeader { group: group.id.0, target: group.replica, vote: None, state: Some(state), now_ms };
     write(stream, Part::Header(header)).await?;
     send_rows(platform, &CatchupThrottle::new(), reader, group.applier.ranges(), stream).await
 }
 
 /// The first frame from [`save`].
 pub enum Beginning {
-    /// Rows of this applied index follow.
-    Rows(u64),
+    /// Rows of this applied index follow. The time is 0 from a node of an earlier version.
+    Rows { applied: u64, now_ms: u64 },
     /// No rows follow.
     Answer(Answer),
 }
@@ -48,8 +50,9 @@ pub async fn begin_load(stream: &mut Box<dyn Stream>) -> io::Result<Beginning> {
         return Ok(Beginning::Answer(answer));
     }
     let Part::Header(header) = part_in(bytes)? else { return Err(invalid("no header of a snapshot")) };
+    let now_ms = header.now_ms;
     let (applied, _) = codec::applied_in(header.state.unwrap_or_default()).map_err(io::Error::other)?;
-    Ok(Beginning::Rows(applied.map_or(0, |id| id.index)))
+    Ok(Beginning::Rows { applied: applied.map_or(0, |id| id.index), now_ms })
 }
 
 /// Reads the rows in order, after the first frame, and returns their number. Blocks are small
@@ -59,7 +62,7 @@ pub async fn load(stream: &mut Box<dyn Stream>, mut take: impl FnMut(Vec<Row>) -
     loop {
         match read_in_time(stream).await? {
             Part::Block(block) => {
-                let pairs = open_block(&block)?;
+                let pairs: wire::SnapshotPairs = open_block(&block)?;
                 let family = family(pairs.family).ok_or_else(|| invalid("family of a snapshot's block"))?;
                 let row = |pair: wire::SnapshotPair| Row { family, key: pair.key.into(), value: pair.value.into() };
                 count += pairs.pairs.len() as u64;

@@ -50,19 +50,19 @@ impl Cluster {
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
     ) -> Result<Cluster, StartError> {
-        Cluster::start_watched(platform, engine, config, Waiting::default()).await
+        Cluster::start_watched(platform, engine, config, LogLimits::default(), Waiting::default()).await
     }
 
-    /// The same; `waiting` always names what the start is waiting for.
+    /// The same with other log limits; `waiting` always names what the start is waiting for.
     pub async fn start_watched(
         platform: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
+        limits: LogLimits,
         waiting: Waiting,
     ) -> Result<Cluster, StartError> {
         // Boxed like `start_tuned`.
-        let opening: BoxFuture<'static, _> =
-            Box::pin(Cluster::open(platform, engine, config, LogLimits::default(), waiting));
+        let opening: BoxFuture<'static, _> = Box::pin(Cluster::open(platform, engine, config, limits, waiting));
         opening.await
     }
 

@@ -9,6 +9,8 @@
 
 use std::collections::VecDeque;
 
+use crate::codec::ENTRY_ENVELOPE;
+
 /// Bytes of the state for each byte of the log.
 const STATE_SHARE: u64 = 3;
 /// Bytes of the longest log that a large state allows: the disk is for messages.
@@ -42,6 +44,15 @@ impl Default for LogLimits {
 }
 
 impl LogLimits {
+    /// Keeps at least this many bytes of entries, so that an archive finds them. Zero: only those
+    /// that replicas need.
+    pub fn keeping(bytes: u64) -> LogLimits {
+        let least = LogLimits::default();
+        // A cut leaves half of the allowed bytes, less one step. An entry has an envelope at least.
+        let kept = least.kept.max(bytes / ENTRY_ENVELOPE as u64);
+        LogLimits { bytes: least.bytes.max(3 * bytes), kept, ..least }
+    }
+
     pub fn allowed(self, state: u64) -> u64 {
         (state / STATE_SHARE).min(BYTES_MAX).max(self.bytes)
     }
@@ -147,6 +158,23 @@ mod tests {
         assert_eq!(LIMITS.allowed(0), 800);
         assert_eq!(LIMITS.allowed(9_000), 3_000);
         assert_eq!(LIMITS.allowed(u64::MAX), BYTES_MAX);
+    }
+
+    #[test]
+    fn an_archive_finds_the_kept_bytes_in_every_log() {
+        assert_eq!(LogLimits::keeping(0), LogLimits::default());
+        let kept = 64 * 1024 * 1024;
+        let limits = LogLimits::keeping(kept);
+        for entry in [ENTRY_ENVELOPE as u64, 4_000, 500_000] {
+            let mut measure = Measure::new(limits, None, None, 0);
+            for index in 1..6 * kept / entry {
+                let is_due = measure.push(index, entry);
+                let Some(upto) = is_due.then(|| measure.cut(limits.allowed(0), &[])).flatten() else { continue };
+                measure.purge(upto);
+                assert!((index - upto) * entry >= kept, "{} bytes of entries of {entry} stay", (index - upto) * entry);
+            }
+            assert!(measure.begin > 1, "entries of {entry} are cut");
+        }
     }
 
     #[test]

@@ -164,9 +164,14 @@ impl LogStore {
         self.log.lock().measure.cut(allowed, has)
     }
 
+    /// The index of the first entry that is not purged.
+    pub fn begin(&self) -> u64 {
+        self.log.lock().purged.map_or(0, |purged| purged.index + 1)
+    }
+
     /// Existing entries of `[from, to)`, cut before they exceed `bytes`, but never empty for a
     /// non-empty range.
-    async fn read(&self, from: u64, to: u64, bytes: usize) -> io::Result<Vec<Entry>> {
+    pub async fn read(&self, from: u64, to: u64, bytes: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let (mut next, mut size, mut page) = (from, 0, PAGE_MIN);
         loop {

@@ -1,11 +1,18 @@
 //! Backups of clusters in which no node holds every shard: from any node, into any cluster.
 
-use troupe_store::engine::Space;
-use troupe_store::rows::{Digest, Part, Row};
+use std::sync::Arc;
+
+use troupe_core::{ShardMap, Timestamp};
+use troupe_runtime::Clock;
+use troupe_runtime::clock::SystemClock;
+use troupe_store::engine::{Batch, Durability, Engine, Space};
+use troupe_store::memory::Memory;
+use troupe_store::rows::{Digest, Part, Row, digest_range};
 
 use super::test_cluster::TestCluster;
 use super::*;
 use crate::backup::client::Client;
+use crate::backup::replay::Replay;
 use crate::transport::port::Security;
 
 fn client(test_cluster: &TestCluster, number: u16) -> Client {
@@ -86,6 +93,92 @@ async fn a_backup_through_a_drained_node_works_too() {
     let other = TestCluster::found(1).await;
     restore(&mut client(&other, 1), &shards).await;
     other.shutdown().await;
+    test_cluster.shutdown().await;
+}
+
+/// The index of the last entry in the rows of each shard, and the leader's clock.
+async fn extents(client: &mut Client) -> Vec<(ShardId, u64, u64)> {
+    let mut extents = Vec::new();
+    for place in client.plan().await.expect("a plan").places {
+        let saved = timeout(PATIENCE, client.save(place.shard, || Ok(()), |_| Ok(()))).await.expect("in time");
+        let saved = saved.expect("saved");
+        extents.push((place.shard, saved.applied, saved.now_ms));
+    }
+    extents
+}
+
+/// Rows and later entries give the rows of the cluster, and those of a time in between.
+#[tokio::test(start_paused = true)]
+async fn a_replay_of_later_entries_gives_the_rows_of_their_time() {
+    let mut test_cluster = TestCluster::found(3).await;
+    test_cluster.register(30).await;
+    let mut asks = client(&test_cluster, 1);
+    let before = save(&mut asks).await;
+    let begins = extents(&mut asks).await;
+    test_cluster.register(20).await;
+    let between = save(&mut asks).await;
+    let time = extents(&mut asks).await.iter().map(|(_, _, now_ms)| *now_ms).max().expect("shards");
+    // The clock of the nodes is the system's, which tokio does not pause.
+    while SystemClock.now().0 <= time {
+        std::thread::yield_now();
+    }
+    test_cluster.register(20).await;
+    let after = save(&mut asks).await;
+    assert!(before != between && between != after);
+
+    let map = ShardMap { count: before.len() as u32 };
+    for (at, (shard, applied, _)) in begins.into_iter().enumerate() {
+        for (upto, digest) in [(time, between[at].2), (u64::MAX, after[at].2)] {
+            let engine = Memory::new();
+            let mut batch = Batch::default();
+            for row in &before[at].1 {
+                batch.put(row.family, row.key.clone(), row.value.clone());
+            }
+            engine.write(batch, Durability::Buffered).expect("memory");
+            let mut replay = Replay::new(Arc::new(engine.clone()), shard, map, applied, Timestamp(upto));
+            let mut next = applied + 1;
+            loop {
+                let found = asks.entries(shard, next).await.expect("entries");
+                assert!(found.now_ms > time);
+                next += found.entries.len() as u64;
+                replay.take(found.entries).expect("replayed");
+                if next == found.end {
+                    break;
+                }
+            }
+            replay.finish().expect("replayed");
+            assert_eq!(digest_range(&engine, map.slots(shard)).expect("rows"), digest, "{shard} up to {upto}");
+        }
+        let end = asks.entries(shard, 0).await.expect("entries").end;
+        let refused = asks.entries(shard, end + 1).await.unwrap_err().to_string();
+        assert!(refused.contains("of another history"), "{refused}");
+    }
+    test_cluster.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_a_log_has_purged_are_refused_and_the_rest_is_read() {
+    let mut test_cluster = TestCluster::found_with(1, few_entries()).await;
+    let mut asks = client(&test_cluster, 1);
+    let begins = extents(&mut asks).await;
+    // 25 entries in each of four shards exceed their limit.
+    test_cluster.register(200).await;
+    let purged = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            tick.tick().await;
+            for (shard, applied, _) in &begins {
+                if let Err(refused) = asks.entries(*shard, applied + 1).await {
+                    return (*shard, refused.to_string());
+                }
+            }
+        }
+    };
+    let (shard, refused) = timeout(PATIENCE, purged).await.expect("a log is cut");
+    assert!(refused.contains("is no longer in the log") && refused.contains("take a new backup"), "{refused}");
+    let (_, applied, _) = extents(&mut asks).await[shard.0 as usize];
+    let last = asks.entries(shard, applied).await.expect("entries");
+    assert_eq!((last.entries.len(), last.entries[0].index, last.end), (1, applied, applied + 1));
     test_cluster.shutdown().await;
 }
 

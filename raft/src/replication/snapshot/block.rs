@@ -76,8 +76,8 @@ pub(super) fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>
     Ok(Block { packed: Some(packed), pairs: count, next })
 }
 
-pub(crate) fn seal_block(pairs: &wire::SnapshotPairs) -> io::Result<wire::SnapshotBlock> {
-    let plain = pairs.encode_to_vec();
+pub(crate) fn seal_block(content: &impl Message) -> io::Result<wire::SnapshotBlock> {
+    let plain = content.encode_to_vec();
     Ok(wire::SnapshotBlock {
         compressed: zstd::bulk::compress(&plain, ZSTD_LEVEL)?.into(),
         crc32: crc32fast::hash(&plain),
@@ -85,7 +85,7 @@ pub(crate) fn seal_block(pairs: &wire::SnapshotPairs) -> io::Result<wire::Snapsh
     })
 }
 
-pub(crate) fn open_block(block: &wire::SnapshotBlock) -> io::Result<wire::SnapshotPairs> {
+pub(crate) fn open_block<M: Message + Default>(block: &wire::SnapshotBlock) -> io::Result<M> {
     let size = block.plain_bytes as usize;
     if size > NODE_FRAME_BYTES {
         return Err(invalid("size of a snapshot's block"));
@@ -94,7 +94,7 @@ pub(crate) fn open_block(block: &wire::SnapshotBlock) -> io::Result<wire::Snapsh
     if crc32fast::hash(&plain) != block.crc32 {
         return Err(invalid("checksum of a snapshot's block"));
     }
-    Ok(wire::SnapshotPairs::decode(&plain[..])?)
+    Ok(M::decode(&plain[..])?)
 }
 
 pub(super) fn unpack(
@@ -102,7 +102,7 @@ pub(super) fn unpack(
     ranges: &[Rows],
     block: wire::SnapshotBlock,
 ) -> io::Result<(Box<dyn Replace>, u64)> {
-    let pairs = open_block(&block)?;
+    let pairs: wire::SnapshotPairs = open_block(&block)?;
     let (family, from, to) = ranges
         .iter()
         .find(|(family, _, _)| *family as u32 == pairs.family)

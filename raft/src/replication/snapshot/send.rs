@@ -48,6 +48,7 @@ pub async fn send(
         target: to.target,
         vote: Some(codec::vote_out(&vote)),
         state: Some(state),
+        now_ms: 0,
     };
     write(stream, Part::Header(header)).await?;
     send_rows(platform, throttle, reader, ranges, stream).await?;

@@ -37,7 +37,8 @@ fn blocks_of_the_largest_rows_fit_a_frame_and_carry_each_row_once() {
         let block = pack(&engine, Family::Events, begin, vec![255]).unwrap();
         next = block.next;
         let Some(packed) = block.packed else { continue };
-        keys.extend(open_block(&packed).unwrap().pairs.into_iter().map(|pair| pair.key[0]));
+        let pairs: wire::SnapshotPairs = open_block(&packed).unwrap();
+        keys.extend(pairs.pairs.into_iter().map(|pair| pair.key[0]));
         let frame = SnapshotFrame { frame: Some(Part::Block(packed)) };
         assert!(frame.encoded_len() <= NODE_FRAME_BYTES, "{} bytes", frame.encoded_len());
     }
