@@ -66,3 +66,46 @@ build_troupe() { build -p troupe -p troupe-lab; }
 planted() {
     export CARGO_BUILD_BUILD_DIR="${CARGO_BUILD_BUILD_DIR:-$CARGO_TARGET_DIR}" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/planted"
 }
+
+# unpack <folder> <the file that shows that it was done> <packages of Debian>
+unpack() {
+    local folder="$1" mark="$1/$2" fresh
+    shift 2
+    [ -e "$mark" ] && return
+    say "fetching Debian's $*"
+    fresh="$(mktemp -d "$folder/fresh.XXXXXX")"
+    (cd "$fresh" && apt-get download -q "$@" >&2) || die "not in Debian's lists: apt-get update, or apt-get install $*"
+    for package in "$fresh"/*.deb; do
+        dpkg -x "$package" "$folder"
+    done
+    rm -r "$fresh"
+}
+
+# The servers of other systems: peer_nats is the program nats-server, peer_rabbitmq the folder that has RabbitMQ's usr/lib (/ if it is
+# installed). Those that are missing are unpacked, not installed: nothing on this machine changes, and no service starts.
+need_peers() {
+    local folder="${XDG_CACHE_HOME:-$HOME/.cache}/troupe-controls" erlang
+    mkdir -p "$folder"
+    folder="$(cd "$folder" && pwd -P)"
+    peer_nats="$(command -v nats-server || true)"
+    if [ -z "$peer_nats" ]; then
+        need_debian nats-server
+        unpack "$folder" usr/sbin/nats-server nats-server
+        peer_nats="$folder/usr/sbin/nats-server"
+    fi
+    peer_rabbitmq=/
+    if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
+        need_debian rabbitmq-server
+        peer_rabbitmq="$folder"
+        # Dependencies of rabbitmq-server, except those of its service and of package scripts.
+        erlang=(base asn1 crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl)
+        unpack "$folder" usr/lib/rabbitmq/.ready rabbitmq-server "${erlang[@]/#/erlang-}"
+        # Debian's `erl` knows one place only, whatever ERL_ROOTDIR says.
+        sed -i "s|ROOTDIR=/usr/lib/erlang\$|ROOTDIR=$folder/usr/lib/erlang|" "$folder/usr/lib/erlang/bin/erl"
+        touch "$folder/usr/lib/rabbitmq/.ready"
+    fi
+}
+
+need_debian() {
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null || die "missing: $1. Install it and run this again."
+}

@@ -114,6 +114,9 @@ pub enum Bench {
     /// Rates from 50 to 10,000 messages per second and saturation: latencies and the cost of a
     /// message
     Ladder {
+        /// Messages per second, one after another; saturation follows
+        #[arg(long, value_delimiter = ',', default_values_t = ladder::RATES)]
+        rates: Vec<f64>,
         /// Of each rate
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
         seconds: u64,
@@ -268,10 +271,10 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             let report = uploads::run(uploads::Options { target: bed.target(), mib, rate, seconds }).await?;
             bed.finish(&report, common.json, json!({})).await
         }
-        Bench::Ladder { seconds, json } => {
+        Bench::Ladder { rates, seconds, json } => {
             let bed = Bed::local(troupe).await?;
             let cluster = bed.cluster.as_ref().context("a local cluster")?;
-            let report = ladder::run(cluster, bed.target(), seconds, !json).await?;
+            let report = ladder::run(cluster, bed.target(), &rates, seconds, !json).await?;
             // The table is there already.
             let report = if json { serde_json::to_value(report)? } else { json!({}) };
             bed.finish(&report, json, json!({})).await

@@ -7,8 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 use troupe_chaos::local::LocalCluster;
 use troupe_client::load::{Target, sends};
+use troupe_core::limits;
 
-use super::usage;
+use super::{usage, whole};
 
 /// Messages per second.
 pub const RATES: [f64; 8] = [50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
@@ -20,6 +21,7 @@ pub struct Step {
     pub acked_per_s: f64,
     pub ack_p50_ms: f64,
     pub ack_p99_ms: f64,
+    pub ack_p999_ms: f64,
     pub deliver_p50_ms: f64,
     pub deliver_p99_ms: f64,
     pub cpu_cores: f64,
@@ -35,9 +37,22 @@ pub struct Step {
     pub errors: u64,
 }
 
+/// The load, for a comparison with other systems under the same one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Load {
+    pub senders: usize,
+    /// At saturation: sends in flight of one sender.
+    pub in_flight: usize,
+    /// At a fixed rate: the most sends in flight of one sender.
+    pub window: usize,
+    pub body_bytes: usize,
+    pub shards: usize,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub seconds: u64,
+    pub load: Load,
     pub steps: Vec<Step>,
 }
 
@@ -52,6 +67,7 @@ pub async fn step(cluster: &LocalCluster, target: Target, rate: Option<f64>, sec
         acked_per_s: report.acked_per_s,
         ack_p50_ms: report.ack_p50_ms,
         ack_p99_ms: report.ack_p99_ms,
+        ack_p999_ms: report.ack_p999_ms,
         deliver_p50_ms: report.deliver_p50_ms,
         deliver_p99_ms: report.deliver_p99_ms,
         cpu_cores: usage.cpu_cores(),
@@ -66,7 +82,16 @@ pub async fn step(cluster: &LocalCluster, target: Target, rate: Option<f64>, sec
     })
 }
 
-pub async fn run(cluster: &LocalCluster, target: Target, seconds: u64, shows: bool) -> Result<Report> {
+/// These rates one after another, then saturation.
+pub async fn run(cluster: &LocalCluster, target: Target, rates: &[f64], seconds: u64, shows: bool) -> Result<Report> {
+    let usual = sends::Options::new(target.clone());
+    let load = Load {
+        senders: usual.senders,
+        in_flight: usual.in_flight,
+        window: limits::SEND_WINDOW,
+        body_bytes: usual.body_bytes,
+        shards: whole::shards(cluster).await?,
+    };
     let mut steps = Vec::new();
     if shows {
         println!(
@@ -85,14 +110,14 @@ pub async fn run(cluster: &LocalCluster, target: Target, seconds: u64, shows: bo
             "calls"
         );
     }
-    for rate in RATES.into_iter().map(Some).chain([None]) {
+    for rate in rates.iter().copied().map(Some).chain([None]) {
         let step = step(cluster, target.clone(), rate, seconds).await?;
         if shows {
             println!("{}", line(&step));
         }
         steps.push(step);
     }
-    Ok(Report { seconds, steps })
+    Ok(Report { seconds, load, steps })
 }
 
 fn line(step: &Step) -> String {

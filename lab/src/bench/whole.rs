@@ -56,6 +56,12 @@ pub async fn terms(cluster: &LocalCluster) -> Result<u64> {
     Ok(answers.iter().flat_map(|answer| rows(answer, "replicas")).filter_map(|replica| replica["epoch"].as_u64()).sum())
 }
 
+/// The number of shards, as the first node knows it.
+pub async fn shards(cluster: &LocalCluster) -> Result<usize> {
+    let answers = ask(cluster, &[0]).await?;
+    Ok(answers.iter().map(|answer| rows(answer, "shards").len()).sum())
+}
+
 /// The answer of each of these nodes about the cluster and itself.
 async fn ask(cluster: &LocalCluster, nodes: &[usize]) -> Result<Vec<Value>> {
     let one = |index: &usize| fetch::get_json(&cluster.addresses(*index).http, "/v1/cluster", ANSWER);
