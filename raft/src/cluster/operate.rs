@@ -8,12 +8,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::time::timeout;
 use troupe_core::{NodeId, ShardId};
 
 use crate::api::{ChangeSettings, NodeState};
 use crate::cluster::Cluster;
 use crate::control::meta::plan::{self, ClusterView, Planned};
 use crate::control::meta::{MetaCommand, MetaError, MetaState};
+use crate::timing::META_TIMEOUT;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -167,14 +169,28 @@ impl Cluster {
         }
         let state = self.meta_state();
         for command in order.commands(&state, &self.reachable(&state)) {
-            self.meta().propose(&command).await?;
+            self.commit(&command).await?;
         }
         Ok(change)
     }
 
     /// Changes settings of the whole cluster. Repeating it changes nothing.
     pub async fn change_settings(&self, change: ChangeSettings) -> Result<(), OrderError> {
-        self.meta().propose(&MetaCommand::ChangeSettings(change)).await?;
+        self.commit(&MetaCommand::ChangeSettings(change)).await
+    }
+
+    /// Returns when this node's own state has the committed command as well, because the next order
+    /// at this node is judged by it. A follower learns of a commit within
+    /// [`crate::timing::COMMIT_HELD`]; one that is cut off meanwhile is not waited for any longer
+    /// than [`META_TIMEOUT`].
+    async fn commit(&self, command: &MetaCommand) -> Result<(), OrderError> {
+        self.meta().propose(command).await?;
+        let has = |state: &Arc<MetaState>| {
+            let mut then = MetaState::clone(state);
+            // Repeating it changes nothing.
+            then.apply(command.clone()).is_err() || then == **state
+        };
+        let _ = timeout(META_TIMEOUT, self.0.state.clone().wait_for(has)).await;
         Ok(())
     }
 
