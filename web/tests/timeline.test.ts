@@ -45,6 +45,18 @@ test("around a place, and newer pages until the end", async () => {
   expect([timeline.last, isWithoutGaps(timeline)]).toEqual([500, true]);
 });
 
+test("another place that is asked for while a page is on its way is the one that is shown", async () => {
+  const { timeline } = over(new Log(500));
+  const [first, between] = [timeline.open(100), timeline.open(300)];
+  timeline.forget();
+  await Promise.all([first, between, timeline.open()]);
+  expect([timeline.last, timeline.atEnd, isWithoutGaps(timeline)]).toEqual([500, true, true]);
+  const older = timeline.older();
+  timeline.forget();
+  await Promise.all([older, timeline.open(100)]);
+  expect([timeline.first, timeline.last, isWithoutGaps(timeline)]).toEqual([100 - PAGE + 1, 100 + PAGE, true]);
+});
+
 test("an event of the stream is appended at the end only, and a gap is read", async () => {
   const log = new Log(10);
   const { timeline } = over(log);

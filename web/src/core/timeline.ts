@@ -58,6 +58,8 @@ export class Timeline {
   private loading: Promise<void> | undefined;
   /** Where the view was opened. */
   private around: number | undefined;
+  /** Places that were asked for. */
+  private asked = 0;
   private retries = 0;
   private retrying: ReturnType<typeof setTimeout> | undefined;
   /** The history up to here is cleared. */
@@ -98,9 +100,12 @@ export class Timeline {
     return entry?.event.seq === seq ? entry : this.entries.find(({ event }) => event.seq === seq);
   }
 
-  /** Loads the latest page, or the events around a seq. */
+  /** Loads the latest page, or the events around a seq. Of several, the last one that was asked for is shown. */
   open(around?: number): Promise<void> {
     this.around = around;
+    const asked = (this.asked += 1);
+    // The page that is on its way belongs to another part.
+    if (this.loading !== undefined) return this.loading.then(() => (asked === this.asked ? this.reopen(around) : undefined));
     return this.load(async () => {
       if (this.entries.length === 0) await this.show(around);
       if (around === undefined) {
@@ -112,6 +117,11 @@ export class Timeline {
       const at = older.events.at(-1)?.seq ?? around;
       this.append(await this.source.historyAfter(this.id, at, PAGE));
     });
+  }
+
+  private reopen(around: number | undefined): Promise<void> {
+    this.forget();
+    return this.open(around);
   }
 
   /** What this device holds, until a node answers: the end of its part of the log. */
