@@ -98,8 +98,9 @@ export function picture(screen, label) {
       if (paper !== undefined) parts.push(`<rect x="${x}" y="${y}" width="${width}" height="${HIGH}" fill="${paper}"/>`);
       if (run.text.trim() === "") continue;
       const looks = [run.style.isBold ? ' font-weight="bold"' : "", run.style.isItalic ? ' font-style="italic"' : "", run.style.isUnder ? ' text-decoration="underline"' : "", run.style.isDim ? ' opacity="0.65"' : ""].join("");
+      // Viewers of SVG join several plain spaces into one.
       const fit = run.isBroad ? "" : ` textLength="${width}" lengthAdjust="spacingAndGlyphs"`;
-      parts.push(`<text x="${x}" y="${y + 13}" fill="${ink}"${looks}${fit}>${escaped(run.text)}</text>`);
+      parts.push(`<text x="${x}" y="${y + 13}" fill="${ink}"${looks}${fit}>${escaped(run.text).replaceAll(" ", "\u00a0")}</text>`);
     }
   }
   const [width, height] = [at(most * WIDE + 2 * EDGE), lines.length * HIGH + 2 * EDGE];
