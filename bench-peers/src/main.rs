@@ -36,7 +36,7 @@ struct Options {
     /// The folder with RabbitMQ's unpacked packages; `/` where they are installed
     #[arg(long, value_name = "FOLDER", default_value = "/")]
     rabbitmq: PathBuf,
-    /// The nats-server to measure; a version from 2.10 on is told to sync before it acknowledges
+    /// The nats-server to measure; versions from 2.10 on get `sync_interval: always`
     #[arg(long, value_name = "PROGRAM")]
     nats: Option<PathBuf>,
     /// Measured systems, in this order; without troupe there are no ratios

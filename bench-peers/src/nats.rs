@@ -24,7 +24,7 @@ const REQUEST: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(3);
 /// The load has a limit of its own for acknowledgements.
 const ACK: Duration = Duration::from_secs(120);
-/// The first version that syncs before it acknowledges, if it is told to.
+/// The first version that has `sync_interval: always`, which syncs before each ack.
 const SYNCS_SINCE: (u64, u64) = (2, 10);
 
 pub struct Nats {

@@ -78,7 +78,7 @@ pub enum BackupVerb {
     },
     /// Take a backup into a folder of backups, verify it, and remove old ones
     Keep(Box<keep::Keep>),
-    /// Keep what is written after a backup beside it, for restores to any later time
+    /// Archive the log entries behind a backup beside it, for restores to any later time
     Archive(Box<archive::Archive>),
     /// Make a backup of an earlier time, from a backup and its archive
     Rewind(Box<rewind::Rewind>),
